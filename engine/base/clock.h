@@ -1,0 +1,23 @@
+/* clock.h - time. Wall time is for people and for Redis scores; monotonic time
+ * is for deadlines and durations. */
+#pragma once
+
+#include "base/err.h"
+
+#include <stdint.h>
+
+enum { CLOCK_TEXT_BYTES = 32 };
+
+int64_t clock_now_ms(void);                 /* Unix time in milliseconds */
+int64_t clock_mono_ms(void);
+int64_t clock_mono_us(void);
+
+/* "2026-01-22T10:00:00.000Z", NUL-terminated. */
+void clock_format(int64_t unix_ms, char out[CLOCK_TEXT_BYTES]);
+
+/* RFC 3339 with any offset, fraction optional. MH_INVALID otherwise. */
+MH_MUST_USE enum mh_err clock_parse(const char *text, int64_t *unix_ms);
+
+/* "250ms", "5s", "10m", "2h", "7d" or a bare number of milliseconds.
+ * MH_INVALID for anything else and for more than ten years. */
+MH_MUST_USE enum mh_err clock_parse_duration(const char *text, int64_t *ms);

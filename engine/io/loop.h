@@ -1,0 +1,27 @@
+/* loop.h - the engine's one event loop; the only place that includes uv.h.
+ *
+ * Everything in the engine runs on this loop's thread. */
+#pragma once
+
+#include "base/err.h"
+#include "base/util.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+/* A timer that its owner embeds. Firing, stopping and starting again may all
+ * happen inside its own callback. */
+struct timer {
+    uv_timer_t handle;
+    void     (*fire)(struct timer *);
+    bool       open;
+};
+
+void timer_init(struct timer *t, uv_loop_t *loop, void (*fire)(struct timer *));
+void timer_start(struct timer *t, int64_t delay_ms);        /* once; restarts if running */
+void timer_stop(struct timer *t);
+
+/* Closes the handle. libuv needs the memory until `closed` is called, on a later
+ * turn of the loop; `closed` may be NULL for a timer that is never freed. */
+void timer_close(struct timer *t, void (*closed)(struct timer *));

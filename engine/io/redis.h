@@ -1,0 +1,57 @@
+/* redis.h - one pipelined connection to Redis; the only module that includes
+ * hiredis.
+ *
+ * Commands given in one turn of the loop travel together. After a loss the
+ * connection comes back by itself (first retry after 50 ms, then up to 1 s).
+ * While it is away, commands fail at once with MH_UNAVAILABLE: nothing is queued
+ * behind the caller's back. A command whose answer was lost also ends with
+ * MH_UNAVAILABLE; whether Redis carried it out is then unknown. */
+#pragma once
+
+#include "io/loop.h"
+
+#include <hiredis/hiredis.h>
+
+struct redis;
+
+struct redis_spec {
+    const char *url;        /* redis://[user:password@]host[:port][/db], rediss://..., unix:/path */
+    const char *ca_file;    /* PEM added to the system's, for rediss://; NULL for none */
+    /* The state changed. up: authenticated and answering PING. May be NULL. */
+    void (*state)(void *arg, bool up, const char *why);
+    void  *arg;
+};
+
+/* MH_INVALID: a URL that cannot be read (the log says what is wrong). Connecting
+ * itself goes on in the background. */
+MH_MUST_USE enum mh_err redis_open(uv_loop_t *loop, const struct redis_spec *spec,
+                                   struct redis **out);
+/* Pending commands end with MH_CANCELLED; frees on a later turn of the loop. */
+void redis_close(struct redis *r);
+bool redis_is_up(const struct redis *r);
+
+/* `reply` is borrowed during the callback, NULL unless err is MH_OK. An error
+ * that Redis itself answered is MH_IO (or MH_STALE when its text begins with
+ * "STALE", MH_UNAVAILABLE for LOADING, READONLY, OOM, MISCONF, MASTERDOWN,
+ * CLUSTERDOWN, NOREPLICAS), with the reply, so that its text can be logged. */
+typedef void redis_done(void *arg, enum mh_err err, const redisReply *reply);
+
+struct redis_args {                         /* binary safe; borrowed during the call */
+    const char **argv;
+    size_t      *lens;                      /* NULL: all are NUL-terminated */
+    int          argc;
+};
+
+/* `done` (may be NULL) comes exactly once, never inside this call. */
+void redis_send(struct redis *r, const struct redis_args *args, redis_done *done, void *arg);
+
+/* printf-like convenience in hiredis's format: "HGET %s %b". */
+void redis_sendf(struct redis *r, redis_done *done, void *arg, const char *format, ...);
+
+/* A script kept in a file of its own, known to Redis by its SHA-1. */
+struct redis_script { const char *name, *source; char sha1[41]; };
+
+/* EVALSHA; when Redis does not know the script (fresh, restarted, flushed), it
+ * is sent again with its source, once. `args` holds numkeys, keys, arguments. */
+void redis_eval(struct redis *r, struct redis_script *script, const struct redis_args *args,
+                redis_done *done, void *arg);

@@ -1,0 +1,68 @@
+/* message.h - the messages between engine and sandbox, in one table.
+ *
+ * Life of a process: the engine sends FILE for every source file, then LOAD.
+ * The sandbox seals itself before it reads the first frame, evaluates
+ * plugin.lua and answers LOADED or FAILED. After LOADED the engine may send
+ * CALL; every CALL is answered by exactly one RESULT. While a hook runs it may
+ * send any number of LOG, and REQUESTs, each of which the engine answers with
+ * exactly one REPLY. A REQUEST suspends its hook, no other. CANCEL drops a
+ * suspended hook; no RESULT follows. EOF on the socket ends the sandbox.
+ *
+ * Order is a promise that the engine builds on: the sandbox takes frames in the
+ * order in which they came, and what one resumption of a hook gives (its RESULT
+ * or its next REQUEST) is written before the next frame is taken. So when the
+ * process hangs or dies, the oldest CALL or REPLY without an answer is the one
+ * to blame, and no other hook is charged with it.
+ *
+ * Heads (JSON) and bodies (raw):
+ *
+ *   FILE    {"name":"plugin.lua"}                                source text
+ *   LOAD    {"name","config":{...},"limits":{"timeout_ms","memory_bytes",
+ *            "result_bytes","log_lines"},"jit":false,"mode":"serve"|"manifest"}  -
+ *           "manifest": evaluate and describe only; setup is not run and every
+ *           REQUEST is refused
+ *   LOADED  the manifest: {"name","version","author","description","categories",
+ *            "permissions","config","limits","fail","hooks":["on_alert",..],
+ *            "setup":bool}                                        -
+ *   FAILED  {"code","message","trace"}                            -
+ *   CALL    {"hook":"on_alert","attempt":1,"delivery_id":"..","arg":"data"|"event"|"none"}
+ *                                          the event: {"id","event","timestamp","org_id","data"}
+ *           "data": the hook gets event.data; "event": the whole event;
+ *           "none": setup and the like, which get only ctx; the body is then empty
+ *   RESULT  {"ok":true}                                           the result as JSON
+ *           {"ok":false,"code","message","trace","retry":{"after_s":n}|{"never":true}?}  -
+ *   REQUEST {"call":id,"op":"http", ...}    see sandbox/bind_http.c  request body
+ *   REPLY   {"ok":true, ...}|{"ok":false,"code","message"}        response body
+ *   LOG     {"call":id,"level":"info"}                            the message
+ *   CANCEL  {}                                                    -
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#define MH_MESSAGES(X)        /* name, number, from */                                             \
+    X(FILE,    1, ENGINE)                                                                          \
+    X(LOAD,    2, ENGINE)                                                                          \
+    X(CALL,    3, ENGINE)                                                                          \
+    X(REPLY,   4, ENGINE)                                                                          \
+    X(CANCEL,  5, ENGINE)                                                                          \
+    X(LOADED, 16, SANDBOX)                                                                         \
+    X(FAILED, 17, SANDBOX)                                                                         \
+    X(RESULT, 18, SANDBOX)                                                                         \
+    X(REQUEST, 19, SANDBOX)                                                                        \
+    X(LOG,    20, SANDBOX)
+
+enum msg_type {
+#define X(name, number, from) MSG_##name = number,
+    MH_MESSAGES(X)
+#undef X
+};
+
+enum msg_side { MSG_FROM_ENGINE, MSG_FROM_SANDBOX };
+
+bool message_known(unsigned type);
+
+/* Whether `side` may send a message of this type. */
+bool message_from(unsigned type, enum msg_side side);
+
+const char *message_name(unsigned type);    /* "CALL"; "?" for an unknown type */
