@@ -1,0 +1,95 @@
+/* settings.h - every setting of `moonhook serve`, in one table.
+ *
+ * The table is the single source of the flag (--redis-fsync), the environment
+ * variable (MOONHOOK_REDIS_FSYNC), the key of the configuration file
+ * (redis-fsync = always), the default, the check and the help. Flags win over
+ * the environment, the environment over the file, the file over the default.
+ * A LIST may be given several times; in the environment and the file its items
+ * are separated by commas. */
+#pragma once
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* field, kind, flag, default, minimum, maximum, value name, help */
+#define MH_SETTINGS(X)                                                                             \
+    X(listen, TEXT, "listen", "127.0.0.1:8420", 0, 0, "ADDR:PORT",                                 \
+      "where REST, events and the page are served; port 0 lets the kernel choose")                 \
+    X(data, TEXT, "data", "./moonhook-data", 0, 0, "DIR",                                          \
+      "keys, the admin token and the managed Redis live here; made if missing (0700)")             \
+    X(redis, TEXT, "redis", "", 0, 0, "URL",                                                       \
+      "redis://, rediss:// or unix:/path; none: moonhook runs its own redis-server")               \
+    X(redis_fsync, TEXT, "redis-fsync", "always", 0, 0, "always|everysec",                         \
+      "when the managed Redis forces accepted events to disk")                                     \
+    X(redis_memory, SIZE, "redis-memory", "0", 0, 1LL << 50, "BYTES",                              \
+      "memory limit of the managed Redis; 0: none")                                                \
+    X(redis_server, TEXT, "redis-server", "redis-server", 0, 0, "PROGRAM",                         \
+      "the program that is the managed Redis")                                                     \
+    X(prefix, TEXT, "prefix", "mh", 0, 0, "WORD", "first part of every key in Redis")              \
+    X(plugins, LIST, "plugins", "", 0, 0, "DIR",                                                   \
+      "a folder of plugin folders, besides the shipped ones")                                      \
+    X(sandbox, TEXT, "sandbox", "", 0, 0, "PROGRAM",                                               \
+      "the sandbox program; none: moonhook-sandbox beside moonhook")                               \
+    X(allow_private, LIST, "allow-private", "", 0, 0, "CIDR",                                      \
+      "private addresses that plugins and webhooks may reach")                                     \
+    X(ca_file, TEXT, "ca-file", "", 0, 0, "FILE",                                                  \
+      "PEM certificates trusted besides the system's, for outbound TLS")                           \
+    X(tls_cert, TEXT, "tls-cert", "", 0, 0, "FILE", "serve HTTPS with this PEM certificate chain") \
+    X(tls_key, TEXT, "tls-key", "", 0, 0, "FILE", "the private key of --tls-cert")                 \
+    X(retry_schedule, TEXT, "retry-schedule", "0s,5s,5m,30m,2h,5h,10h,14h,20h,24h", 0, 0,          \
+      "DURATIONS", "delays before each attempt to deliver a webhook, +-10 % jitter")               \
+    X(plugin_retry_schedule, TEXT, "plugin-retry-schedule", "0s,2s,10s,1m,5m,30m", 0, 0,           \
+      "DURATIONS", "the same for plugin hooks")                                                    \
+    X(webhook_timeout, DURATION, "webhook-timeout", "15s", 100, 120000, "DURATION",                \
+      "how long one attempt to deliver a webhook may take")                                        \
+    X(webhook_concurrency, COUNT, "webhook-concurrency", "64", 1, 10000, "N",                      \
+      "attempts under way at once to one webhook endpoint")                                        \
+    X(hook_timeout, DURATION, "hook-timeout", "10s", 10, 300000, "DURATION",                       \
+      "the most that a plugin's limits.timeout_ms may ask for")                                    \
+    X(hook_memory, SIZE, "hook-memory", "64m", 1 << 20, 1LL << 32, "BYTES",                        \
+      "the most that a plugin's limits.memory_mb may ask for")                                     \
+    X(hook_concurrency, COUNT, "hook-concurrency", "64", 1, 10000, "N",                            \
+      "hooks under way at once in one plugin")                                                     \
+    X(max_body, SIZE, "max-body", "1m", 1024, 1 << 23, "BYTES", "the largest request body")        \
+    X(max_connections, COUNT, "max-connections", "4096", 16, 65536, "N",                           \
+      "client connections at once")                                                                \
+    X(max_owned, COUNT, "max-owned", "10000", 100, 1000000, "N",                                   \
+      "deliveries that one engine holds in memory; the rest wait in Redis")                        \
+    X(max_backlog, COUNT, "max-backlog", "1000000", 1000, 1LL << 40, "N",                          \
+      "deliveries waiting in Redis past which events are answered 429")                            \
+    X(retention, DURATION, "retention", "7d", 86400000, 315360000000LL, "DURATION",                \
+      "how long events and their deliveries can be read")                                          \
+    X(retention_count, COUNT, "retention-count", "10000", 10, 1LL << 30, "N",                      \
+      "deliveries listed per webhook or plugin")                                                   \
+    X(drain_timeout, DURATION, "drain-timeout", "10s", 0, 600000, "DURATION",                      \
+      "how long SIGTERM waits for what is under way")                                              \
+    X(log_level, TEXT, "log-level", "info", 0, 0, "debug|info|warn|error", "what is logged")
+
+struct setting_list { char **item; size_t count; };
+
+typedef char               *setting_TEXT;       /* never NULL; "" where nothing is set */
+typedef int64_t             setting_DURATION;   /* milliseconds */
+typedef int64_t             setting_SIZE;       /* bytes; "64k", "1m", "2g" are understood */
+typedef int64_t             setting_COUNT;
+typedef bool                setting_FLAG;
+typedef struct setting_list setting_LIST;
+
+struct settings {
+#define X(field, kind, flag, otherwise, min, max, value, help) setting_##kind field;
+    MH_SETTINGS(X)
+#undef X
+};
+
+/* Fills *out from argv (without the program's and the command's name), the
+ * environment and the file that --config FILE or MOONHOOK_CONFIG names. On
+ * MH_INVALID, `why` has a sentence that names the setting, where it was given
+ * and what it takes; nothing is to be freed then. */
+MH_MUST_USE enum mh_err settings_load(int argc, char **argv, struct settings *out, char *why,
+                                      size_t why_bytes);
+void settings_free(struct settings *s);
+
+/* The help of every setting, for `moonhook serve --help`; malloc'ed. */
+char *settings_help(void);
