@@ -1,0 +1,165 @@
+/* delivery.c - see delivery.h. */
+#include "core/delivery.h"
+
+#include "base/clock.h"
+#include "base/util.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void target_init(struct target *t, const struct target_ops *ops, const char *id, const char *org)
+{
+    *t = (struct target){ .ops = ops, .refs = 1, .max_in_flight = 1 };
+    snprintf(t->id, sizeof t->id, "%s", id);
+    snprintf(t->org, sizeof t->org, "%s", org);
+    list_init(&t->first);
+    list_init(&t->retries);
+}
+
+struct target *target_ref(struct target *t)
+{
+    t->refs++;
+    return t;
+}
+
+void target_unref(struct target *t)
+{
+    if (--t->refs == 0)
+        t->ops->release(t);
+}
+
+struct delivery *delivery_new(struct event *event, struct target *target)
+{
+    struct delivery *d = mem_alloc(sizeof *d);
+
+    list_init(&d->node);
+    delivery_key(event->org, event->id, target->id, d->key);
+    d->event = event_ref(event);
+    d->target = target_ref(target);
+    d->number = 1;
+    return d;
+}
+
+void delivery_free(struct delivery *d)
+{
+    list_unlink(&d->node);
+    json_decref(d->attempts);
+    event_unref(d->event);
+    target_unref(d->target);
+    free(d);
+}
+
+const char *delivery_id(const struct delivery *d) { return strchr(d->key, '/') + 1; }
+
+void delivery_key(const char *org, const char *event_id, const char *target_id,
+                  char out[DELIVERY_KEY_BYTES])
+{
+    snprintf(out, DELIVERY_KEY_BYTES, "%s/%s~%s", org, event_id, target_id);
+}
+
+static enum mh_err copy_part(const char *from, const char *end, char out[MH_ID_BYTES])
+{
+    size_t len = (size_t)(end - from);
+    if (len == 0 || len >= MH_ID_BYTES)
+        return MH_INVALID;
+    memcpy(out, from, len);
+    out[len] = '\0';
+    return id_valid(out) ? MH_OK : MH_INVALID;
+}
+
+enum mh_err delivery_split(const char *key, struct delivery_parts *out)
+{
+    const char *slash = strchr(key, '/'), *tilde = strchr(key, '~');
+
+    if (slash == NULL || tilde == NULL || tilde < slash)
+        return MH_INVALID;
+    enum mh_err err = copy_part(key, slash, out->org);
+    if (err == MH_OK)
+        err = copy_part(slash + 1, tilde, out->event_id);
+    if (err == MH_OK)
+        err = copy_part(tilde + 1, tilde + strlen(tilde), out->target_id);
+    return err;
+}
+
+static void put_time(json_t *object, const char *key, int64_t unix_ms)
+{
+    char at[CLOCK_TEXT_BYTES];
+
+    clock_format(unix_ms, at);
+    json_put(object, key, json_string(at));
+}
+
+void delivery_add_attempt(struct delivery *d, bool ok, json_t *facts)
+{
+    double duration_ms = (double)(clock_mono_us() - d->started_us) / 1000.0;
+    json_t *attempt = json_pack("{s:i, s:f, s:s}", "number", (int)d->number, "duration_ms",
+                                duration_ms, "status", ok ? "delivered" : "failed");
+
+    put_time(attempt, "started_at", d->started_ms);
+    json_object_update(attempt, facts);
+    json_decref(facts);
+    if (d->attempts == NULL)
+        d->attempts = json_array();
+    json_array_append_new(d->attempts, attempt);
+}
+
+static const char *status_of(const struct delivery *d)
+{
+    static const char *const names[] = { "delivered", "retrying", "dead", "cancelled" };
+    return names[d->verdict];
+}
+
+static json_t *record_head(const struct event *e, const char *target_id, const char *kind,
+                           const char *status)
+{
+    char id[DELIVERY_KEY_BYTES];
+
+    snprintf(id, sizeof id, "%s~%s", e->id, target_id);
+    return json_pack("{s:s, s:s, s:s, s:s, s:{s:s, s:s}, s:s}", "id", id, "event_id", e->id,
+                     "event", e->type, "org_id", e->org, "target", "kind", kind, "id", target_id,
+                     "status", status);
+}
+
+json_t *delivery_record(const struct delivery *d)
+{
+    json_t *record = record_head(d->event, d->target->id, d->target->ops->kind_name, status_of(d));
+
+    json_put(record, "attempts", d->attempts ? json_incref(d->attempts) : json_array());
+    if (d->next_ms > 0)
+        put_time(record, "next_attempt_at", d->next_ms);
+    else
+        json_put(record, "next_attempt_at", json_null());
+    return record;
+}
+
+json_t *delivery_record_pending(const struct event *e, const char *target_id, const char *kind)
+{
+    json_t *record = record_head(e, target_id, kind, "pending");
+
+    json_put(record, "attempts", json_array());
+    json_put(record, "next_attempt_at", json_null());
+    return record;
+}
+
+void delivery_restore(struct delivery *d, const json_t *record)
+{
+    json_t *attempts = json_object_get(record, "attempts");
+
+    if (!json_is_array(attempts) || json_array_size(attempts) == 0)
+        return;
+    d->attempts = json_incref(attempts);
+    d->number = (unsigned)json_array_size(attempts) + 1;
+}
+
+json_t *delivery_text(const char *text, size_t bytes)
+{
+    size_t keep = bytes < DELIVERY_TEXT_MAX ? bytes : DELIVERY_TEXT_MAX;
+
+    for (int tries = 0; tries < 4 && keep > 0; tries++, keep--) {
+        json_t *cut = json_stringn(text, keep);     /* NULL where it is no UTF-8 */
+        if (cut != NULL)
+            return cut;
+    }
+    return json_string(bytes > 0 ? "(binary)" : "");
+}

@@ -1,0 +1,56 @@
+/* delivery.h - event x target, and the story that it can tell (guarantee Q7).
+ *
+ * Identity: "<event id>~<target id>" within an org, so that nothing has to be
+ * written to know it, and a replay has the same id. In Redis it is known by its
+ * key "<org>/<event id>~<target id>"; none of the parts can hold '/' or '~'. */
+#pragma once
+
+#include "core/target.h"
+
+enum { DELIVERY_KEY_BYTES = 3 * MH_ID_BYTES, DELIVERY_TEXT_MAX = 2048 };
+
+enum verdict { VERDICT_DELIVERED, VERDICT_RETRY, VERDICT_DEAD, VERDICT_CANCELLED };
+
+struct delivery {
+    struct list    node;                    /* in its target's first or retries */
+    char           key[DELIVERY_KEY_BYTES];
+    struct event  *event;                   /* counted */
+    struct target *target;                  /* counted */
+    unsigned       number;                  /* of the present attempt, from 1 */
+    json_t        *attempts;                /* the ended ones; NULL before the first */
+    int64_t        started_ms, started_us;  /* of the present attempt: wall, monotonic */
+    int64_t        next_ms;                 /* Unix time of the next one; 0: none planned */
+    enum verdict   verdict;
+    void          *waiter;                  /* of dispatch: who waits for the first result */
+    void          *attempt_data;            /* of the target: its present attempt */
+};
+
+/* Takes a reference of each. */
+struct delivery *delivery_new(struct event *event, struct target *target);
+void             delivery_free(struct delivery *d);
+
+const char *delivery_id(const struct delivery *d);          /* the key without the org */
+
+/* Writes "<org>/<event id>~<target id>". */
+void delivery_key(const char *org, const char *event_id, const char *target_id,
+                  char out[DELIVERY_KEY_BYTES]);
+
+/* Splits a key: the parts' ends are found in place. MH_INVALID for another form. */
+struct delivery_parts { char org[MH_ID_BYTES], event_id[MH_ID_BYTES], target_id[MH_ID_BYTES]; };
+MH_MUST_USE enum mh_err delivery_split(const char *key, struct delivery_parts *out);
+
+/* Adds the attempt that just ended: `facts` is an object of the target's (error,
+ * response, result, logs; stolen), to which number, times and status are added. */
+void delivery_add_attempt(struct delivery *d, bool ok, json_t *facts);
+
+/* The record as REST shows it and Redis keeps it; the caller owns it. */
+json_t *delivery_record(const struct delivery *d);
+
+/* The record of a delivery that has made no attempt yet. */
+json_t *delivery_record_pending(const struct event *e, const char *target_id, const char *kind);
+
+/* Takes over the past attempts of a stored record (borrowed). */
+void delivery_restore(struct delivery *d, const json_t *record);
+
+/* Text for a record: at most DELIVERY_TEXT_MAX bytes of UTF-8, the rest cut. */
+json_t *delivery_text(const char *text, size_t bytes);

@@ -1,0 +1,170 @@
+/* event.c - see event.h. */
+#include "core/event.h"
+
+#include "base/clock.h"
+#include "base/util.h"
+#include "io/crypto.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct json_field event_fields[] = {
+    { "event",  JSON_IS_STRING, true },
+    { "data",   JSON_IS_OBJECT, true },
+    { "id",     JSON_IS_STRING, false },
+    { "org_id", JSON_IS_STRING, false },
+};
+const size_t event_field_count = ARRAY_LEN(event_fields);
+
+static const struct json_field cloudevent_fields[] = {
+    { "specversion", JSON_IS_STRING, true },
+    { "type",        JSON_IS_STRING, true },
+    { "source",      JSON_IS_STRING, true },
+    { "id",          JSON_IS_STRING, true },
+    { "data",        JSON_IS_OBJECT, true },
+    { "time",        JSON_IS_STRING, false },
+    { "subject",     JSON_IS_STRING, false },
+    { "datacontenttype", JSON_IS_STRING, false },
+    { "dataschema",  JSON_IS_STRING, false },
+};
+
+bool event_type_valid(const char *type)
+{
+    size_t len = strlen(type);
+    return len >= 1 && len < EVENT_TYPE_BYTES && type[0] >= 'a' && type[0] <= 'z' &&
+           strspn(type, "abcdefghijklmnopqrstuvwxyz0123456789_-.") == len;
+}
+
+/* Writes the envelope of an event whose other fields are set. Borrows `data`. */
+static enum mh_err write_envelope(struct event *e, json_t *data)
+{
+    char at[CLOCK_TEXT_BYTES];
+
+    clock_format(e->accepted_ms, at);
+    json_t *envelope = json_pack("{s:s, s:s, s:s, s:s, s:O}", "id", e->id, "event", e->type,
+                                 "timestamp", at, "org_id", e->org, "data", data);
+    if (envelope == NULL)
+        return MH_NOMEM;
+    e->envelope = json_text(envelope, &e->envelope_bytes);
+    json_decref(envelope);
+    return e->envelope ? MH_OK : MH_NOMEM;
+}
+
+static enum mh_err check_names(const char *type, const char *org, const char *id,
+                               struct json_fault *fault)
+{
+    if (!event_type_valid(type))
+        return json_fault(fault, "/event", "must be 1 to 63 of a-z 0-9 _ - . and start with a letter");
+    if (!id_valid(org))
+        return json_fault(fault, "/org_id", "must be 1 to 64 of A-Z a-z 0-9 _ - :");
+    if (id != NULL && !id_valid(id))
+        return json_fault(fault, "/id", "must be 1 to 64 of A-Z a-z 0-9 _ - : (no dot)");
+    return MH_OK;
+}
+
+static enum mh_err event_new(const char *type, const char *org, const char *id, json_t *data,
+                             int64_t now_ms, struct event **out)
+{
+    struct event *e = mem_alloc(sizeof *e);
+
+    e->refs = 1;
+    e->accepted_ms = now_ms;
+    e->own_id = id != NULL;
+    if (id != NULL)
+        snprintf(e->id, sizeof e->id, "%s", id);
+    else
+        id_new("evt", e->id);
+    snprintf(e->type, sizeof e->type, "%s", type);
+    snprintf(e->org, sizeof e->org, "%s", org);
+    enum mh_err err = data ? write_envelope(e, data) : MH_OK;
+    if (err != MH_OK) {
+        event_unref(e);
+        return err;
+    }
+    *out = e;
+    return MH_OK;
+}
+
+enum mh_err event_from_json(const json_t *body, const char *org, int64_t now_ms,
+                            struct event **out, struct json_fault *fault)
+{
+    enum mh_err err = json_check(body, event_fields, event_field_count, fault);
+    if (err != MH_OK)
+        return err;
+    const char *type = json_text_of(body, "event", "");
+    const char *id = json_text_of(body, "id", NULL);
+    org = json_text_of(body, "org_id", org);
+    err = check_names(type, org, id, fault);
+    if (err != MH_OK)
+        return err;
+    return event_new(type, org, id, json_object_get(body, "data"), now_ms, out);
+}
+
+/* "evt_" and 40 hex digits of SHA-256 over source, NUL, id. */
+static void cloudevent_id(const char *source, const char *id, char out[MH_ID_BYTES])
+{
+    unsigned char digest[SHA256_BYTES];
+    char          hex[2 * SHA256_BYTES + 1];
+    char         *both = mem_printf("%s%c%s", source, 0, id);
+
+    crypto_sha256(both, strlen(source) + 1 + strlen(id), digest);
+    free(both);
+    crypto_hex(digest, sizeof digest, hex);
+    snprintf(out, MH_ID_BYTES, "evt_%.40s", hex);
+}
+
+enum mh_err event_from_cloudevent(const json_t *body, const char *org, int64_t now_ms,
+                                  struct event **out, struct json_fault *fault)
+{
+    char id[MH_ID_BYTES];
+
+    enum mh_err err = json_check(body, cloudevent_fields, ARRAY_LEN(cloudevent_fields), fault);
+    if (err != MH_OK)
+        return err;
+    if (strcmp(json_text_of(body, "specversion", ""), "1.0") != 0)
+        return json_fault(fault, "/specversion", "must be 1.0");
+    const char *type = json_text_of(body, "type", "");
+    if (!event_type_valid(type))
+        return json_fault(fault, "/type", "must be 1 to 63 of a-z 0-9 _ - . and start with a letter");
+    cloudevent_id(json_text_of(body, "source", ""), json_text_of(body, "id", ""), id);
+    return event_new(type, org, id, json_object_get(body, "data"), now_ms, out);
+}
+
+enum mh_err event_from_envelope(const char *envelope, size_t bytes, struct event **out)
+{
+    struct json_fault fault;
+    json_t           *json = NULL;
+    int64_t           at_ms = 0;
+
+    enum mh_err err = json_parse(envelope, bytes, &json, &fault);
+    if (err != MH_OK)
+        return MH_INVALID;
+    const char *type = json_text_of(json, "event", ""), *org = json_text_of(json, "org_id", "");
+    const char *id = json_text_of(json, "id", "");
+    err = check_names(type, org, id, &fault);
+    if (err == MH_OK)
+        err = clock_parse(json_text_of(json, "timestamp", ""), &at_ms);
+    if (err == MH_OK)
+        err = event_new(type, org, id, NULL, at_ms, out);
+    if (err == MH_OK) {
+        (*out)->envelope = mem_strndup(envelope, bytes);
+        (*out)->envelope_bytes = bytes;
+    }
+    json_decref(json);
+    return err == MH_OK ? MH_OK : MH_INVALID;
+}
+
+struct event *event_ref(struct event *e)
+{
+    e->refs++;
+    return e;
+}
+
+void event_unref(struct event *e)
+{
+    if (e == NULL || --e->refs > 0)
+        return;
+    free(e->envelope);
+    free(e);
+}

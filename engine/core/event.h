@@ -1,0 +1,50 @@
+/* event.h - one event: what a producer sent, checked, and the text that targets get.
+ *
+ * The envelope is written once, at acceptance; the same bytes are stored, signed,
+ * posted to endpoints and handed to plugins:
+ *   {"id":"evt_..","event":"alert","timestamp":"2026-..Z","org_id":"acme","data":{..}} */
+#pragma once
+
+#include "base/id.h"
+#include "io/json.h"
+
+enum {
+    EVENT_TYPE_BYTES = 64,
+    EVENT_ORG_BYTES  = MH_ID_BYTES,
+    EVENT_MAX_BYTES  = 1 << 20,             /* of an envelope */
+};
+
+struct event {
+    unsigned refs;
+    char     id[MH_ID_BYTES];
+    char     type[EVENT_TYPE_BYTES];
+    char     org[EVENT_ORG_BYTES];
+    int64_t  accepted_ms;                   /* Unix time */
+    bool     own_id;                        /* the producer chose the id (Q3) */
+    size_t   envelope_bytes;
+    char    *envelope;                      /* NUL-terminated */
+};
+
+extern const struct json_field event_fields[];      /* what POST /api/events takes */
+extern const size_t            event_field_count;
+
+/* Lower-case letters, digits, '_', '-' and '.', starting with a letter. */
+bool event_type_valid(const char *type);
+
+/* Checks `body` and makes the event, with one reference. `org` is whose event it
+ * is when the body does not say. MH_UNPROCESSABLE with a pointer in *fault. */
+MH_MUST_USE enum mh_err event_from_json(const json_t *body, const char *org, int64_t now_ms,
+                                        struct event **out, struct json_fault *fault);
+
+/* CloudEvents 1.0, structured JSON. The id is made from source and id, which
+ * together are unique (CloudEvents 1.0, "source"). */
+MH_MUST_USE enum mh_err event_from_cloudevent(const json_t *body, const char *org,
+                                              int64_t now_ms, struct event **out,
+                                              struct json_fault *fault);
+
+/* An event that was stored: its envelope, copied. MH_INVALID when it is none. */
+MH_MUST_USE enum mh_err event_from_envelope(const char *envelope, size_t bytes,
+                                            struct event **out);
+
+struct event *event_ref(struct event *e);
+void          event_unref(struct event *e);         /* NULL is fine */

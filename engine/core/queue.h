@@ -1,0 +1,100 @@
+/* queue.h - the durable queue: events, claims and records in Redis.
+ *
+ * Invariants (tests cite them):
+ *  I1  An event and its whole fan-out are written by one script call (Q1): there is
+ *      no event without its deliveries and no delivery without its event.
+ *  I2  Every delivery that has not ended is in exactly one place: the due set
+ *      (nobody works on it) or the own set of exactly one engine (it does).
+ *  I3  An engine writes only while it is in the set of engines. One that was
+ *      silent for QUEUE_DEAD_MS is taken over by any other and answered STALE
+ *      from then on; it drops what it holds and joins under a new name (Q2).
+ *  I4  A claim is given up only together with the record of how it went, in one
+ *      script call. A crash between attempt and record repeats that attempt and
+ *      no other, under the same id.
+ *  I5  What Redis did not confirm was not accepted: the producer is told 503 (Q5).
+ *      What was confirmed stays owned in memory until its record is confirmed;
+ *      records are resent after a loss of the connection.
+ *  I6  An engine holds at most max_owned deliveries; accepted ones beyond that go
+ *      to the due set and are claimed when there is room (Q6).
+ *  I7  Commands per batch are constant but for one SET per event and one per
+ *      record (Q4).
+ *
+ * Keys, all with the hash tag {q} and so in one slot (Q8):
+ *   mh:{q}:event:<org>/<event>       first line {"accepted_ms","targets":[..]},
+ *                                    second line the envelope
+ *   mh:{q}:delivery:<delivery key>   the record, once an attempt was made
+ *   mh:{q}:due, :dead                sorted sets of delivery keys by time in ms
+ *   mh:{q}:engines                   sorted set of engines by last heartbeat
+ *   mh:{q}:own:<engine>              set of delivery keys
+ *   mh:{q}:log:<target>              sorted set of delivery keys by time in ms
+ *
+ * All times in Redis are Redis's own clock. Scripts live in core/redis/. */
+#pragma once
+
+#include "core/delivery.h"
+#include "io/redis.h"
+
+enum {
+    QUEUE_DEAD_MS    = 5000,                /* silence after which an engine is dead */
+    QUEUE_TICK_MS    = 500,
+    QUEUE_BATCH      = 256,                 /* events or records in one script call */
+    QUEUE_BATCH_BYTES = 4 * 1024 * 1024,
+};
+
+struct queue;
+
+struct queue_spec {
+    struct redis *redis;
+    const char   *prefix;                   /* "mh" */
+    int64_t       keep_ms;                  /* events and records; at least 24 h (Q3) */
+    int64_t       log_entries;
+    size_t        max_owned;
+    int64_t       max_backlog;
+    bool          alone;                    /* no other engine can live: the rest is dead */
+    /* This engine now owns `d` (taken). Called for accepted and for claimed ones. */
+    void        (*owned)(void *arg, struct delivery *d);
+    /* The target of a claimed delivery; NULL if there is none of that id. */
+    struct target *(*find_target)(void *arg, const char *id);
+    /* The claims are lost (I3): whatever is waiting or under way is not ours. */
+    void        (*dropped)(void *arg, struct delivery *d);
+    void         *arg;
+};
+
+void queue_new(uv_loop_t *loop, const struct queue_spec *spec, struct queue **out);
+void queue_free(struct queue *q);
+
+/* Tells it that Redis came or went (from redis_spec.state). */
+void queue_redis_state(struct queue *q, bool up);
+
+/* Gives back what is held and unregisters; `left` comes when Redis confirmed it
+ * or cannot be reached. No ticks after this. */
+void queue_leave(struct queue *q, void (*left)(void *arg), void *arg);
+
+/* `targets`: borrowed during the call. `done` comes once, not inside: MH_OK, MH_CONFLICT (an event
+ * of this id was accepted before), MH_UNAVAILABLE, MH_BUSY (backlog full). On
+ * MH_OK, `owned` is called for each delivery before `done` is. */
+typedef void queue_accepted(void *arg, enum mh_err err);
+void queue_accept(struct queue *q, struct event *event, struct target *const *targets,
+                  size_t count, queue_accepted *done, void *arg);
+
+/* The attempt ended: d->verdict, d->attempts and d->next_ms are set. Takes `d`. */
+void queue_finish(struct queue *q, struct delivery *d);
+
+/* Gives `d` (taken) back without a record: nobody tried it. */
+void queue_release(struct queue *q, struct delivery *d);
+
+/* Reading, for REST. The JSON values are borrowed during the callback. */
+typedef void queue_read_done(void *arg, enum mh_err err, json_t *value);
+/* {"id","event",...,"data", "deliveries":[records]}; MH_NOT_FOUND. */
+void queue_read_event(struct queue *q, const char *org, const char *event_id,
+                      queue_read_done *done, void *arg);
+/* The record; MH_NOT_FOUND. */
+void queue_read_delivery(struct queue *q, const char *key, queue_read_done *done, void *arg);
+/* {"items":[records, newest first],"next":cursor|null}; `before`: a cursor or NULL. */
+void queue_read_log(struct queue *q, const char *target_id, const char *before, size_t limit,
+                    queue_read_done *done, void *arg);
+/* Makes it due now; MH_NOT_FOUND, MH_CONFLICT (it is under way here). */
+void queue_retry(struct queue *q, const char *key, queue_accepted *done, void *arg);
+
+struct queue_stats { size_t owned; int64_t due, dead; bool joined; };
+struct queue_stats queue_stats(const struct queue *q);

@@ -1,0 +1,45 @@
+-- accept: stores a batch of events together with their fan-out, all or nothing.
+--
+-- KEYS  engines, own set of this engine, due set, then one event key per event
+-- ARGV  engine id, seconds to keep an event, then per event:
+--         record, "own" or "due", number of deliveries, their keys
+-- Gives one integer per event: 1 stored, 0 an event of this id was there before.
+-- STALE: this engine was declared dead; nothing is written.
+
+local engine, keep_s = ARGV[1], ARGV[2]
+if not redis.call('ZSCORE', KEYS[1], engine) then
+  return redis.error_reply('STALE engine ' .. engine)
+end
+
+local CHUNK = 1000                  -- arguments per command; Lua's unpack has a limit
+local results, own, due, now_ms = {}, {}, {}, nil
+
+local function flush(command, key, list)
+  for from = 1, #list, CHUNK do
+    redis.call(command, key, unpack(list, from, math.min(from + CHUNK - 1, #list)))
+  end
+end
+
+local at = 3
+for i = 4, #KEYS do
+  local record, state, count = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
+  local fresh = redis.call('SET', KEYS[i], record, 'NX', 'EX', keep_s)
+  if fresh and state == 'own' then
+    for j = 1, count do own[#own + 1] = ARGV[at + 2 + j] end
+  elseif fresh then
+    if not now_ms then
+      local t = redis.call('TIME')
+      now_ms = t[1] * 1000 + math.floor(t[2] / 1000)
+    end
+    for j = 1, count do
+      due[#due + 1] = now_ms
+      due[#due + 1] = ARGV[at + 2 + j]
+    end
+  end
+  results[i - 3] = fresh and 1 or 0
+  at = at + 3 + count
+end
+
+flush('SADD', KEYS[2], own)
+flush('ZADD', KEYS[3], due)
+return results

@@ -1,0 +1,49 @@
+-- finish: writes how a batch of deliveries went and gives up their claims.
+--
+-- KEYS  engines, own set, due set, dead set, then per delivery: record key, log key
+-- ARGV  engine id, seconds to keep a record, entries to keep in a log, then per
+--       delivery: delivery key, record, verdict, delay in ms (retry only)
+-- verdict: delivered, dead, cancelled, retry; "release" gives the delivery back
+-- to the due set as it is, with no record written.
+-- Gives the number of deliveries. STALE: this engine was declared dead and others
+-- have its deliveries now; nothing is written.
+
+local engine, keep_s, keep_entries = ARGV[1], ARGV[2], tonumber(ARGV[3])
+if not redis.call('ZSCORE', KEYS[1], engine) then
+  return redis.error_reply('STALE engine ' .. engine)
+end
+
+local t = redis.call('TIME')
+local now_ms = t[1] * 1000 + math.floor(t[2] / 1000)
+local claims, due, dead, logs = {}, {}, {}, {}
+local count = (#KEYS - 4) / 2
+
+for i = 1, count do
+  local at = 4 + (i - 1) * 4
+  local delivery, record, verdict = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+  claims[i] = delivery
+  if verdict ~= 'release' then
+    redis.call('SET', KEYS[3 + 2 * i], record, 'EX', keep_s)
+    local log = KEYS[4 + 2 * i]
+    logs[log] = logs[log] or {}
+    table.insert(logs[log], now_ms)
+    table.insert(logs[log], delivery)
+  end
+  if verdict == 'retry' or verdict == 'release' then
+    due[#due + 1] = now_ms + tonumber(ARGV[at + 3])
+    due[#due + 1] = delivery
+  elseif verdict == 'dead' then
+    dead[#dead + 1] = now_ms
+    dead[#dead + 1] = delivery
+  end
+end
+
+if count > 0 then redis.call('SREM', KEYS[2], unpack(claims)) end
+if #due > 0 then redis.call('ZADD', KEYS[3], unpack(due)) end
+if #dead > 0 then redis.call('ZADD', KEYS[4], unpack(dead)) end
+for log, entries in pairs(logs) do
+  redis.call('ZADD', log, unpack(entries))
+  redis.call('ZREMRANGEBYRANK', log, 0, -keep_entries - 1)
+  redis.call('EXPIRE', log, keep_s)
+end
+return count

@@ -1,0 +1,43 @@
+/* target.h - what takes events: a plugin or a webhook endpoint.
+ *
+ * The pipeline knows targets only by this interface, so that one queue, one
+ * retry rule and one record serve both. A target is owned by its module
+ * (core/plugin, webhook/endpoint), which embeds it, and is counted: deliveries
+ * hold references, `release` comes when the last one is gone. */
+#pragma once
+
+#include "base/id.h"
+#include "base/list.h"
+#include "core/event.h"
+#include "core/schedule.h"
+
+struct delivery;
+struct target;
+
+enum target_kind { TARGET_PLUGIN, TARGET_WEBHOOK };
+
+struct target_ops {
+    enum target_kind kind;
+    const char      *kind_name;             /* "plugin", "webhook" */
+    bool (*wants)(struct target *t, const struct event *e);
+    /* Begins one attempt; dispatch_done() follows exactly once, not inside. */
+    void (*attempt)(struct target *t, struct delivery *d);
+    void (*release)(struct target *t);
+};
+
+struct target {
+    const struct target_ops *ops;
+    char        id[MH_ID_BYTES];            /* plugin name or endpoint id */
+    char        org[EVENT_ORG_BYTES];       /* "" for a plugin: it serves every org */
+    unsigned    refs;
+    unsigned    in_flight, max_in_flight;
+    bool        paused;                     /* deliveries wait; none is started */
+    bool        retired;                    /* uninstalled or deleted: none will be */
+    const struct schedule *schedule;
+    struct list first, retries;             /* deliveries waiting here; first attempts go first */
+};
+
+void target_init(struct target *t, const struct target_ops *ops, const char *id,
+                 const char *org);
+struct target *target_ref(struct target *t);
+void           target_unref(struct target *t);
