@@ -21,7 +21,6 @@ struct delivery {
     int64_t        started_ms, started_us;  /* of the present attempt: wall, monotonic */
     int64_t        next_ms;                 /* Unix time of the next one; 0: none planned */
     enum verdict   verdict;
-    void          *waiter;                  /* of dispatch: who waits for the first result */
     void          *attempt_data;            /* of the target: its present attempt */
 };
 

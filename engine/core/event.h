@@ -21,6 +21,7 @@ struct event {
     char     org[EVENT_ORG_BYTES];
     int64_t  accepted_ms;                   /* Unix time */
     bool     own_id;                        /* the producer chose the id (Q3) */
+    void    *waiter;                        /* of core/waiter: who waits for its results */
     size_t   envelope_bytes;
     char    *envelope;                      /* NUL-terminated */
 };

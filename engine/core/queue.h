@@ -90,11 +90,17 @@ void queue_read_event(struct queue *q, const char *org, const char *event_id,
                       queue_read_done *done, void *arg);
 /* The record; MH_NOT_FOUND. */
 void queue_read_delivery(struct queue *q, const char *key, queue_read_done *done, void *arg);
-/* {"items":[records, newest first],"next":cursor|null}; `before`: a cursor or NULL. */
-void queue_read_log(struct queue *q, const char *target_id, const char *before, size_t limit,
+/* {"items":[records, newest first],"next":cursor|null}; `after`: a cursor or NULL. */
+void queue_read_log(struct queue *q, const char *target_id, const char *after, size_t limit,
                     queue_read_done *done, void *arg);
 /* Makes it due now; MH_NOT_FOUND, MH_CONFLICT (it is under way here). */
 void queue_retry(struct queue *q, const char *key, queue_accepted *done, void *arg);
+
+/* Too much is waiting: events are to be refused with MH_BUSY (Q6). */
+bool queue_is_full(const struct queue *q);
+
+/* "webhook" or "plugin", by the form of the id. */
+const char *queue_target_kind(const char *target_id);
 
 struct queue_stats { size_t owned; int64_t due, dead; bool joined; };
 struct queue_stats queue_stats(const struct queue *q);

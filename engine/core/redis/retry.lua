@@ -1,10 +1,13 @@
 -- retry: an operator wants a delivery made now.
 --
--- KEYS  due set, dead set, event key
--- ARGV  delivery key
--- Gives 1; 0 when its event is no longer stored.
+-- KEYS  due set, dead set, engines, event key
+-- ARGV  delivery key, prefix of the engines' own sets
+-- Gives 1; 0 when its event is no longer stored; -1 when an engine has it under way.
 
-if redis.call('EXISTS', KEYS[3]) == 0 then return 0 end
+if redis.call('EXISTS', KEYS[4]) == 0 then return 0 end
+for _, engine in ipairs(redis.call('ZRANGE', KEYS[3], 0, -1)) do
+  if redis.call('SISMEMBER', ARGV[2] .. engine, ARGV[1]) == 1 then return -1 end
+end
 local t = redis.call('TIME')
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZADD', KEYS[1], t[1] * 1000 + math.floor(t[2] / 1000), ARGV[1])

@@ -1,0 +1,296 @@
+/* dispatch.c - see dispatch.h. */
+#include "core/dispatch.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "core/waiter.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum { MAX_TARGETS = 100000 };
+static const int64_t MAX_RETRY_AFTER_MS = 24LL * 3600 * 1000;
+
+struct dispatch {
+    struct queue          *queue;
+    struct map             targets;         /* by id */
+    struct target        **matched;         /* scratch of dispatch_accept */
+    size_t                 matched_cap;
+    size_t                 in_flight;
+    bool                   quiet;
+    struct dispatch_counts counts;
+};
+
+struct dispatch *dispatch_new(void) { return mem_alloc(sizeof(struct dispatch)); }
+
+void dispatch_set_queue(struct dispatch *x, struct queue *q) { x->queue = q; }
+
+void dispatch_free(struct dispatch *x)
+{
+    map_clear(&x->targets, NULL);
+    free(x->matched);
+    free(x);
+}
+
+/* ---- Attempts --------------------------------------------------------------------- */
+
+static struct delivery *next_delivery(struct target *t)
+{
+    struct list *node = list_pop_front(&t->first);
+    if (node == NULL)
+        node = list_pop_front(&t->retries);
+    return node ? container_of(node, struct delivery, node) : NULL;
+}
+
+static void start_attempt(struct dispatch *x, struct delivery *d)
+{
+    d->started_ms = clock_now_ms();
+    d->started_us = clock_mono_us();
+    d->target->in_flight++;
+    x->in_flight++;
+    d->target->ops->attempt(d->target, d);
+}
+
+static void pump(struct dispatch *x, struct target *t)
+{
+    while (!t->paused && !t->retired && !x->quiet && t->in_flight < t->max_in_flight) {
+        struct delivery *d = next_delivery(t);
+        if (d == NULL)
+            break;
+        start_attempt(x, d);
+    }
+}
+
+static void wait_in_line(struct delivery *d)
+{
+    list_push_back(d->number > 1 ? &d->target->retries : &d->target->first, &d->node);
+}
+
+static void end_cancelled(struct dispatch *x, struct delivery *d)
+{
+    waiter_result(d, MH_CANCELLED, NULL);
+    d->verdict = VERDICT_CANCELLED;
+    d->next_ms = 0;
+    x->counts.cancelled++;
+    queue_finish(x->queue, d);
+}
+
+void dispatch_owned(void *arg, struct delivery *d)
+{
+    struct dispatch *x = arg;
+
+    if (d->target->retired) {
+        end_cancelled(x, d);
+        return;
+    }
+    waiter_join(d);
+    wait_in_line(d);
+    pump(x, d->target);
+}
+
+struct target *dispatch_find_target(void *arg, const char *id)
+{
+    return map_get(&((struct dispatch *)arg)->targets, id);
+}
+
+/* Waiting ones are simply forgotten; one under way is forgotten when it ends. */
+void dispatch_dropped(void *arg, struct delivery *d)
+{
+    (void)arg;
+    waiter_result(d, MH_CANCELLED, NULL);
+    if (d->started_us > 0 && d->attempt_data != NULL)
+        d->key[0] = '\0';
+    else
+        delivery_free(d);
+}
+
+void dispatch_pause(struct dispatch *x, struct target *t, bool paused)
+{
+    t->paused = paused;
+    pump(x, t);
+}
+
+size_t dispatch_in_flight(const struct dispatch *x) { return x->in_flight; }
+
+void dispatch_quiesce(struct dispatch *x) { x->quiet = true; }
+
+/* ---- Ending ----------------------------------------------------------------------------- */
+
+static uint32_t random32(void)
+{
+    uint32_t n = 0;
+    return getrandom(&n, sizeof n, 0) == sizeof n ? n : 0;
+}
+
+/* Decides what comes after a failed attempt. */
+static void plan_retry(struct delivery *d, const struct outcome *o)
+{
+    int64_t delay = schedule_delay_ms(d->target->schedule, d->number, random32());
+
+    if (o->never || delay < 0) {
+        d->verdict = VERDICT_DEAD;
+        return;
+    }
+    if (o->retry_after_ms >= 0)
+        delay = o->retry_after_ms < MAX_RETRY_AFTER_MS ? o->retry_after_ms : MAX_RETRY_AFTER_MS;
+    d->verdict = VERDICT_RETRY;
+    d->next_ms = clock_now_ms() + delay;
+}
+
+static void judge(struct dispatch *x, struct delivery *d, const struct outcome *o)
+{
+    d->next_ms = 0;
+    if (o->err == MH_OK)
+        d->verdict = VERDICT_DELIVERED;
+    else if (o->cancel)
+        d->verdict = VERDICT_CANCELLED;
+    else
+        plan_retry(d, o);
+    x->counts.delivered += d->verdict == VERDICT_DELIVERED;
+    x->counts.failed += o->err != MH_OK;
+    x->counts.dead += d->verdict == VERDICT_DEAD;
+    x->counts.cancelled += d->verdict == VERDICT_CANCELLED;
+}
+
+static void log_outcome(const struct delivery *d, const struct outcome *o)
+{
+    static const char *const words[] = { "delivered", "retry", "dead", "cancelled" };
+
+    if (o->err == MH_OK)
+        LOG_DEBUG("delivered", "delivery=%s attempt=%u", d->key, d->number);
+    else
+        LOG_WARN("attempt_failed", "delivery=%s attempt=%u error=%s then=%s in_ms=%lld", d->key,
+                 d->number, err_code(o->err), words[d->verdict],
+                 (long long)(d->next_ms ? d->next_ms - clock_now_ms() : 0));
+}
+
+static void end_attempt(struct dispatch *x, struct delivery *d, struct outcome *o)
+{
+    waiter_result(d, o->err, o->facts);
+    delivery_add_attempt(d, o->err == MH_OK, o->facts);
+    judge(x, d, o);
+    log_outcome(d, o);
+    queue_finish(x->queue, d);
+}
+
+void dispatch_done(struct dispatch *x, struct delivery *d, struct outcome *o)
+{
+    struct target *t = target_ref(d->target);
+
+    t->in_flight--;
+    x->in_flight--;
+    d->attempt_data = NULL;
+    if (d->key[0] == '\0') {                /* dropped while under way */
+        json_decref(o->facts);
+        delivery_free(d);
+    } else if (o->uncharged && t->retired) {
+        json_decref(o->facts);
+        end_cancelled(x, d);
+    } else if (o->uncharged) {
+        json_decref(o->facts);
+        d->started_us = 0;
+        wait_in_line(d);
+    } else {
+        end_attempt(x, d, o);
+    }
+    pump(x, t);
+    target_unref(t);
+}
+
+/* ---- Targets --------------------------------------------------------------------------------- */
+
+void dispatch_add_target(struct dispatch *x, struct target *t)
+{
+    if (x->targets.count >= MAX_TARGETS || map_put(&x->targets, t->id, t) != NULL)
+        abort();
+}
+
+void dispatch_remove_target(struct dispatch *x, struct target *t)
+{
+    struct delivery *d;
+
+    map_remove(&x->targets, t->id);
+    t->retired = true;
+    while ((d = next_delivery(t)) != NULL)
+        end_cancelled(x, d);
+}
+
+struct match { const struct event *event; struct target **out; size_t count, max; };
+
+static int match_one(void *value, void *arg)
+{
+    struct target *t = value;
+    struct match  *m = arg;
+
+    bool org_fits = t->org[0] == '\0' || strcmp(t->org, m->event->org) == 0;
+    if (org_fits && m->count < m->max && t->ops->wants(t, m->event))
+        m->out[m->count++] = t;
+    return 0;
+}
+
+size_t dispatch_match(struct dispatch *x, const struct event *e, struct target **out, size_t max)
+{
+    struct match m = { e, out, 0, max };
+
+    map_each(&x->targets, match_one, &m);
+    return m.count;
+}
+
+size_t dispatch_target_count(const struct dispatch *x) { return x->targets.count; }
+
+/* ---- Accepting -------------------------------------------------------------------------------- */
+
+struct accepting {
+    struct dispatch   *x;
+    dispatch_accepted *done;
+    void              *arg;
+    size_t             count;
+};
+
+static void on_stored(void *arg, enum mh_err err)
+{
+    struct accepting *a = arg;
+
+    a->x->counts.accepted += err == MH_OK;
+    a->x->counts.duplicates += err == MH_CONFLICT;
+    a->done(a->arg, err, a->count);
+    free(a);
+}
+
+static void accept_for(struct dispatch *x, struct event *e, struct target *const *targets,
+                       size_t count, dispatch_accepted *done, void *arg)
+{
+    struct accepting *a = mem_alloc(sizeof *a);
+
+    *a = (struct accepting){ x, done, arg, count };
+    queue_accept(x->queue, e, targets, count, on_stored, a);
+}
+
+void dispatch_accept(struct dispatch *x, struct event *e, dispatch_accepted *done, void *arg)
+{
+    if (x->matched_cap < x->targets.count) {
+        free(x->matched);
+        x->matched_cap = x->targets.count + 16;
+        x->matched = mem_alloc(x->matched_cap * sizeof(struct target *));
+    }
+    size_t count = dispatch_match(x, e, x->matched, x->matched_cap);
+    accept_for(x, e, x->matched, count, done, arg);
+}
+
+void dispatch_accept_for(struct dispatch *x, struct event *e, struct target *t,
+                         dispatch_accepted *done, void *arg)
+{
+    accept_for(x, e, &t, 1, done, arg);
+}
+
+void dispatch_accept_wait(struct dispatch *x, uv_loop_t *loop, struct event *e, int64_t wait_ms,
+                          dispatch_results *done, void *arg)
+{
+    struct waiter *w = waiter_new(loop, e, wait_ms, done, arg);
+
+    dispatch_accept(x, e, waiter_accepted, w);
+}
+
+const struct dispatch_counts *dispatch_counts(const struct dispatch *x) { return &x->counts; }

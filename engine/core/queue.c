@@ -1,0 +1,250 @@
+/* queue.c - the life of the queue: joining, heartbeat, claims, leaving. */
+#include "core/queue_internal.h"
+
+#include "base/clock.h"
+#include "base/embed.h"
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void on_tick(struct timer *t);
+
+static void find_scripts(struct queue *q)
+{
+    static const char *const names[SCRIPT_COUNT] = { "accept.lua", "finish.lua", "leave.lua",
+                                                     "log.lua", "retry.lua", "tick.lua" };
+    for (int i = 0; i < SCRIPT_COUNT; i++)
+        for (const struct embedded *e = embedded_redis_scripts; e->name != NULL; e++)
+            if (strcmp(e->name, names[i]) == 0)
+                q->scripts[i] = (struct redis_script){ .name = e->name, .source = e->text };
+}
+
+void queue_new(uv_loop_t *loop, const struct queue_spec *spec, struct queue **out)
+{
+    struct queue *q = mem_alloc(sizeof *q);
+
+    q->spec = *spec;
+    q->loop = loop;
+    find_scripts(q);
+    id_new("eng", q->engine);
+    list_init(&q->accepts);
+    list_init(&q->finishes);
+    timer_init(&q->tick, loop, on_tick);
+    timer_init(&q->flush, loop, queue_flush);
+    *out = q;
+}
+
+static void release_owned(void *value) { delivery_free(value); }
+
+static void on_flush_closed(struct timer *t) { free(container_of(t, struct queue, flush)); }
+
+void queue_free(struct queue *q)
+{
+    map_clear(&q->owned, release_owned);
+    timer_close(&q->tick, NULL);
+    timer_close(&q->flush, on_flush_closed);
+}
+
+/* ---- Keys --------------------------------------------------------------------- */
+
+void queue_key(struct queue *q, struct command *c, const char *name)
+{
+    command_format(c, "%s:{q}:%s", q->spec.prefix, name);
+}
+
+void queue_key2(struct queue *q, struct command *c, const char *name, const char *rest)
+{
+    command_format(c, "%s:{q}:%s:%s", q->spec.prefix, name, rest);
+}
+
+/* ---- What is owned --------------------------------------------------------------- */
+
+void queue_own(struct queue *q, struct delivery *d)
+{
+    map_put(&q->owned, d->key, d);
+    q->spec.owned(q->spec.arg, d);
+}
+
+void queue_disown(struct queue *q, struct delivery *d)
+{
+    map_remove(&q->owned, d->key);
+    delivery_free(d);
+}
+
+/* ---- Joining ------------------------------------------------------------------------ */
+
+static int collect(void *value, void *arg)
+{
+    struct delivery ***next = arg;
+    *(*next)++ = value;
+    return 0;
+}
+
+/* I3: everything held belongs to others now. `dropped` ends attempts and frees. */
+void queue_stale(struct queue *q)
+{
+    size_t            count = q->owned.count;
+    struct delivery **all = mem_alloc((count + 1) * sizeof(struct delivery *)), **next = all;
+
+    map_each(&q->owned, collect, &next);
+    map_clear(&q->owned, NULL);
+    list_init(&q->finishes);
+    q->finish_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        list_unlink(&all[i]->node);
+        q->spec.dropped(q->spec.arg, all[i]);
+    }
+    free(all);
+    LOG_WARN("claims_lost", "engine=%s deliveries=%zu", q->engine, count);
+    id_new("eng", q->engine);
+    q->joined = q->member = false;
+    timer_start(&q->tick, 0);
+}
+
+void queue_redis_state(struct queue *q, bool up)
+{
+    if (up && !q->leaving)
+        timer_start(&q->tick, 0);
+    else
+        q->joined = false;
+}
+
+/* ---- Heartbeat ------------------------------------------------------------------------- */
+
+/* After a loss of the connection: what Redis says is ours and memory does not know
+ * was accepted by a batch whose answer was lost (I5). */
+static void on_reclaimed(void *arg, enum mh_err err, const redisReply *reply)
+{
+    if (err == MH_OK)
+        queue_load(arg, reply);
+}
+
+static void on_joined(struct queue *q)
+{
+    struct command c;
+
+    q->joined = q->member = true;
+    LOG_INFO("queue_joined", "engine=%s owned=%zu due=%lld", q->engine, q->owned.count,
+             (long long)q->due);
+    command_init(&c);
+    command_text(&c, "SMEMBERS");
+    queue_key2(q, &c, "own", q->engine);
+    struct redis_args args = command_args(&c);
+    redis_send(q->spec.redis, &args, on_reclaimed, q);
+    command_deinit(&c);
+    timer_start(&q->flush, 0);
+}
+
+static int64_t integer_of(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_INTEGER ? (int64_t)reply->integer : 0;
+}
+
+static int64_t next_tick_ms(const struct queue *q, int64_t wait_ms)
+{
+    if (wait_ms < 0 || wait_ms > QUEUE_TICK_MS || q->owned.count >= q->spec.max_owned)
+        return QUEUE_TICK_MS;
+    return wait_ms;
+}
+
+static void take_tick(struct queue *q, const redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 5)
+        return;
+    q->due = integer_of(reply->element[2]);
+    q->dead = integer_of(reply->element[3]);
+    if (!q->joined)
+        on_joined(q);
+    const redisReply *claimed = reply->element[0];
+    if (claimed->type == REDIS_REPLY_ARRAY && claimed->elements > 0)
+        queue_load(q, claimed);
+    timer_start(&q->tick, next_tick_ms(q, integer_of(reply->element[1])));
+}
+
+static void on_ticked(void *arg, enum mh_err err, const redisReply *reply)
+{
+    struct queue *q = arg;
+
+    q->ticking = false;
+    if (q->leaving)
+        return;
+    if (err == MH_OK)
+        take_tick(q, reply);
+    else if (err == MH_STALE)
+        queue_stale(q);
+    else
+        timer_start(&q->tick, QUEUE_TICK_MS);
+}
+
+static size_t room(const struct queue *q)
+{
+    size_t free_places = q->spec.max_owned > q->owned.count ? q->spec.max_owned - q->owned.count : 0;
+    return q->joined ? (free_places < QUEUE_BATCH ? free_places : QUEUE_BATCH) : 0;
+}
+
+static void on_tick(struct timer *t)
+{
+    struct queue  *q = container_of(t, struct queue, tick);
+    struct command c;
+
+    if (q->leaving || q->ticking || !redis_is_up(q->spec.redis))
+        return;
+    q->ticking = true;
+    command_init(&c);
+    command_text(&c, "4");
+    queue_key(q, &c, "engines");
+    queue_key2(q, &c, "own", q->engine);
+    queue_key(q, &c, "due");
+    queue_key(q, &c, "dead");
+    command_text(&c, q->engine);
+    command_text(&c, q->member ? "stay" : "join");
+    command_format(&c, "%d", q->spec.alone ? 0 : QUEUE_DEAD_MS);
+    command_format(&c, "%zu", room(q));
+    queue_key2(q, &c, "own", "");
+    struct redis_args args = command_args(&c);
+    redis_eval(q->spec.redis, &q->scripts[SCRIPT_TICK], &args, on_ticked, q);
+    command_deinit(&c);
+}
+
+void queue_claim_more(struct queue *q)
+{
+    if (q->due > 0 && !q->ticking && !q->leaving)
+        timer_start(&q->tick, 0);
+}
+
+/* ---- Leaving ----------------------------------------------------------------------------- */
+
+static void on_left(void *arg, enum mh_err err, const redisReply *reply)
+{
+    struct queue *q = arg;
+
+    if (err == MH_OK)
+        LOG_INFO("queue_left", "engine=%s given_back=%lld", q->engine, (long long)reply->integer);
+    q->left(q->left_arg);
+}
+
+void queue_leave(struct queue *q, void (*left)(void *arg), void *arg)
+{
+    struct command c;
+
+    q->leaving = true;
+    q->left = left;
+    q->left_arg = arg;
+    timer_stop(&q->tick);
+    command_init(&c);
+    command_text(&c, "3");
+    queue_key(q, &c, "engines");
+    queue_key2(q, &c, "own", q->engine);
+    queue_key(q, &c, "due");
+    command_text(&c, q->engine);
+    struct redis_args args = command_args(&c);
+    redis_eval(q->spec.redis, &q->scripts[SCRIPT_LEAVE], &args, on_left, q);
+    command_deinit(&c);
+}
+
+struct queue_stats queue_stats(const struct queue *q)
+{
+    return (struct queue_stats){ q->owned.count, q->due, q->dead, q->joined };
+}

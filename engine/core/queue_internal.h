@@ -1,0 +1,41 @@
+/* queue_internal.h - what the parts of the queue share: queue.c (life, heartbeat,
+ * claims), queue_write.c (accepting and finishing in batches), queue_read.c. */
+#pragma once
+
+#include "base/map.h"
+#include "core/command.h"
+#include "core/queue.h"
+
+enum queue_script { SCRIPT_ACCEPT, SCRIPT_FINISH, SCRIPT_LEAVE, SCRIPT_LOG, SCRIPT_RETRY,
+                    SCRIPT_TICK, SCRIPT_COUNT };
+
+struct queue {
+    struct queue_spec   spec;
+    uv_loop_t          *loop;
+    struct redis_script scripts[SCRIPT_COUNT];
+    char                engine[MH_ID_BYTES];    /* this engine's present name */
+    bool                member;                 /* Redis knows this engine by its name */
+    bool                joined;                 /* and said so since the connection came up */
+    bool                leaving;
+    struct timer        tick, flush;
+    bool                ticking;                /* a tick is under way */
+    struct map          owned;                  /* by key: in memory and in own:<engine> */
+    struct list         accepts, finishes;      /* waiting for the next batch */
+    size_t              accept_count, finish_count;
+    bool                accepting, finishing;   /* a batch of each is under way */
+    int64_t             due, dead;              /* sizes, as of the last tick */
+    void              (*left)(void *arg);
+    void               *left_arg;
+};
+
+/* "mh:{q}:NAME" as the next argument. */
+void queue_key(struct queue *q, struct command *c, const char *name);
+void queue_key2(struct queue *q, struct command *c, const char *name, const char *rest);
+
+void queue_own(struct queue *q, struct delivery *d);        /* records it; tells the owner */
+void queue_disown(struct queue *q, struct delivery *d);     /* forgets and frees it */
+
+void queue_stale(struct queue *q);                          /* Redis said STALE (I3) */
+void queue_flush(struct timer *flush);                      /* sends what waits, in batches */
+void queue_claim_more(struct queue *q);                     /* there is room again */
+void queue_load(struct queue *q, const redisReply *keys);   /* claimed keys to deliveries */

@@ -1,0 +1,339 @@
+/* queue_write.c - accepting and finishing, in batches.
+ *
+ * Group commit: one batch of each kind is under way at a time; what comes
+ * meanwhile forms the next. Under load a batch holds hundreds and the cost of a
+ * round trip and of Redis's fsync is shared; alone, nothing waits. */
+#include "core/queue_internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct pending_accept {
+    struct list     node;
+    struct event   *event;
+    queue_accepted *done;
+    void           *arg;
+    bool            owned;                  /* written to our own set, else to due (I6) */
+    size_t          count;
+    struct target  *targets[];              /* counted */
+};
+
+struct batch {
+    struct queue  *q;
+    struct list    items;                   /* pending_accept, or delivery by node */
+    struct command command;
+};
+
+static struct batch *batch_new(struct queue *q)
+{
+    struct batch *b = mem_alloc(sizeof *b);
+
+    b->q = q;
+    list_init(&b->items);
+    command_init(&b->command);
+    return b;
+}
+
+static void batch_free(struct batch *b)
+{
+    command_deinit(&b->command);
+    free(b);
+}
+
+static void flush_soon(struct queue *q)
+{
+    if (!uv_is_active((uv_handle_t *)&q->flush.handle))
+        timer_start(&q->flush, 0);
+}
+
+/* ---- Accepting ----------------------------------------------------------------- */
+
+static void accept_end(struct pending_accept *a, enum mh_err err)
+{
+    a->done(a->arg, err);
+    for (size_t i = 0; i < a->count; i++)
+        target_unref(a->targets[i]);
+    event_unref(a->event);
+    free(a);
+}
+
+static void accept_stored(struct queue *q, struct pending_accept *a)
+{
+    for (size_t i = 0; a->owned && i < a->count; i++)
+        queue_own(q, delivery_new(a->event, a->targets[i]));
+    if (!a->owned)
+        q->due += (int64_t)a->count;
+    accept_end(a, MH_OK);
+}
+
+static void take_accepted(struct batch *b, const redisReply *reply)
+{
+    for (size_t i = 0; !list_empty(&b->items); i++) {
+        struct pending_accept *a = container_of(list_pop_front(&b->items),
+                                                struct pending_accept, node);
+        bool known = i < reply->elements && reply->element[i]->type == REDIS_REPLY_INTEGER;
+        if (!known)
+            accept_end(a, MH_UNAVAILABLE);
+        else if (reply->element[i]->integer == 1)
+            accept_stored(b->q, a);
+        else
+            accept_end(a, MH_CONFLICT);
+    }
+}
+
+static void log_refused(const char *what, enum mh_err err, const redisReply *reply)
+{
+    static struct log_limit limit;
+    char                    text[256];
+
+    if (log_allowed(&limit))
+        LOG_WARN(what, "error=%s redis=%s", err_code(err),
+                 log_quote(reply && reply->str ? reply->str : "", text, sizeof text));
+}
+
+static void on_accepted(void *arg, enum mh_err err, const redisReply *reply)
+{
+    struct batch *b = arg;
+    struct queue *q = b->q;
+
+    q->accepting = false;
+    if (err == MH_OK && reply->type == REDIS_REPLY_ARRAY)
+        take_accepted(b, reply);
+    else
+        log_refused("accept_failed", err, reply);
+    while (!list_empty(&b->items))
+        accept_end(container_of(list_pop_front(&b->items), struct pending_accept, node),
+                   MH_UNAVAILABLE);
+    batch_free(b);
+    if (err == MH_STALE)
+        queue_stale(q);
+    flush_soon(q);
+}
+
+static void add_event_key(struct queue *q, struct command *c, const struct event *e)
+{
+    command_format(c, "%s:{q}:event:%s/%s", q->spec.prefix, e->org, e->id);
+}
+
+/* First line: when, and for whom. Second line: the envelope. */
+static void add_event_record(struct command *c, const struct pending_accept *a)
+{
+    struct buf line;
+
+    buf_init(&line, a->event->envelope_bytes + 256 + a->count * (MH_ID_BYTES + 3));
+    bool ok = buf_printf(&line, "{\"accepted_ms\":%lld,\"targets\":[",
+                         (long long)a->event->accepted_ms) == MH_OK;
+    for (size_t i = 0; ok && i < a->count; i++)
+        ok = buf_printf(&line, "%s\"%s\"", i ? "," : "", a->targets[i]->id) == MH_OK;
+    ok = ok && buf_puts(&line, "]}\n") == MH_OK &&
+         buf_append(&line, a->event->envelope, a->event->envelope_bytes) == MH_OK;
+    if (!ok)
+        abort();                            /* sized above; only memory can be missing */
+    command_add(c, line.data, line.len);
+    buf_deinit(&line);
+}
+
+static void add_accept(struct queue *q, struct command *c, struct pending_accept *a, size_t *owned)
+{
+    char key[DELIVERY_KEY_BYTES];
+
+    a->owned = *owned + a->count <= q->spec.max_owned && !q->leaving;
+    *owned += a->owned ? a->count : 0;
+    add_event_record(c, a);
+    command_text(c, a->owned ? "own" : "due");
+    command_format(c, "%zu", a->count);
+    for (size_t i = 0; i < a->count; i++) {
+        delivery_key(a->event->org, a->event->id, a->targets[i]->id, key);
+        command_text(c, key);
+    }
+}
+
+/* Moves waiting accepts to the batch, up to its limits. */
+static size_t fill_accepts(struct queue *q, struct batch *b)
+{
+    size_t count = 0, bytes = 0;
+
+    list_for_each(node, after, &q->accepts) {
+        struct pending_accept *a = container_of(node, struct pending_accept, node);
+        bytes += a->event->envelope_bytes + a->count * DELIVERY_KEY_BYTES;
+        if (count == QUEUE_BATCH || (count > 0 && bytes > QUEUE_BATCH_BYTES))
+            break;
+        list_unlink(node);
+        list_push_back(&b->items, node);
+        count++;
+    }
+    q->accept_count -= count;
+    return count;
+}
+
+static void send_accepts(struct queue *q)
+{
+    struct batch *b = batch_new(q);
+    size_t        count = fill_accepts(q, b), owned = q->owned.count;
+
+    command_format(&b->command, "%zu", 3 + count);
+    queue_key(q, &b->command, "engines");
+    queue_key2(q, &b->command, "own", q->engine);
+    queue_key(q, &b->command, "due");
+    list_for_each(node, after, &b->items)
+        add_event_key(q, &b->command, container_of(node, struct pending_accept, node)->event);
+    command_text(&b->command, q->engine);
+    command_format(&b->command, "%lld", (long long)(q->spec.keep_ms / 1000));
+    list_for_each(node, after, &b->items)
+        add_accept(q, &b->command, container_of(node, struct pending_accept, node), &owned);
+    q->accepting = true;
+    struct redis_args args = command_args(&b->command);
+    redis_eval(q->spec.redis, &q->scripts[SCRIPT_ACCEPT], &args, on_accepted, b);
+}
+
+static void refuse_accepts(struct queue *q)
+{
+    while (!list_empty(&q->accepts)) {
+        q->accept_count--;
+        accept_end(container_of(list_pop_front(&q->accepts), struct pending_accept, node),
+                   MH_UNAVAILABLE);
+    }
+}
+
+void queue_accept(struct queue *q, struct event *event, struct target *const *targets,
+                  size_t count, queue_accepted *done, void *arg)
+{
+    struct pending_accept *a = mem_alloc(sizeof *a + count * sizeof(struct target *));
+
+    a->event = event_ref(event);
+    a->done = done;
+    a->arg = arg;
+    a->count = count;
+    for (size_t i = 0; i < count; i++)
+        a->targets[i] = target_ref(targets[i]);
+    list_push_back(&q->accepts, &a->node);
+    q->accept_count++;
+    flush_soon(q);
+}
+
+bool queue_is_full(const struct queue *q)
+{
+    return q->due + (int64_t)q->owned.count >= q->spec.max_backlog ||
+           q->accept_count >= q->spec.max_owned;
+}
+
+/* ---- Finishing --------------------------------------------------------------------- */
+
+static const char *verdict_word(const struct delivery *d)
+{
+    static const char *const words[] = { "delivered", "retry", "dead", "cancelled" };
+    return d->attempts == NULL && d->verdict == VERDICT_RETRY ? "release" : words[d->verdict];
+}
+
+static void add_finish(struct command *c, struct delivery *d)
+{
+    bool    release = strcmp(verdict_word(d), "release") == 0;
+    size_t  bytes = 0;
+    json_t *record = release ? NULL : delivery_record(d);
+    char   *text = release ? mem_strdup("") : json_text(record, &bytes);
+    int64_t delay = d->next_ms > 0 ? d->next_ms - clock_now_ms() : 0;
+
+    if (text == NULL)
+        abort();
+    command_text(c, d->key);
+    command_add(c, text, bytes);
+    command_text(c, verdict_word(d));
+    command_format(c, "%lld", (long long)(delay > 0 ? delay : 0));
+    free(text);
+    json_decref(record);
+}
+
+static size_t fill_finishes(struct queue *q, struct batch *b)
+{
+    size_t count = 0;
+
+    for (; count < QUEUE_BATCH && !list_empty(&q->finishes); count++)
+        list_push_back(&b->items, list_pop_front(&q->finishes));
+    q->finish_count -= count;
+    return count;
+}
+
+static void on_finished(void *arg, enum mh_err err, const redisReply *reply)
+{
+    struct batch *b = arg;
+    struct queue *q = b->q;
+
+    q->finishing = false;
+    if (err != MH_OK)
+        log_refused("finish_failed", err, reply);
+    while (!list_empty(&b->items)) {
+        struct list *node = list_pop_front(&b->items);
+        if (err == MH_OK) {
+            queue_disown(q, container_of(node, struct delivery, node));
+        } else {                            /* I5: kept, and sent again */
+            list_push_back(&q->finishes, node);
+            q->finish_count++;
+        }
+    }
+    batch_free(b);
+    if (err == MH_STALE)
+        queue_stale(q);
+    if (err == MH_OK || err == MH_STALE)
+        flush_soon(q);
+    queue_claim_more(q);
+}
+
+static void send_finishes(struct queue *q)
+{
+    struct batch *b = batch_new(q);
+    size_t        count = fill_finishes(q, b);
+
+    command_format(&b->command, "%zu", 4 + 2 * count);
+    queue_key(q, &b->command, "engines");
+    queue_key2(q, &b->command, "own", q->engine);
+    queue_key(q, &b->command, "due");
+    queue_key(q, &b->command, "dead");
+    list_for_each(node, after, &b->items) {
+        struct delivery *d = container_of(node, struct delivery, node);
+        queue_key2(q, &b->command, "delivery", d->key);
+        queue_key2(q, &b->command, "log", d->target->id);
+    }
+    command_text(&b->command, q->engine);
+    command_format(&b->command, "%lld", (long long)(q->spec.keep_ms / 1000));
+    command_format(&b->command, "%lld", (long long)q->spec.log_entries);
+    list_for_each(node, after, &b->items)
+        add_finish(&b->command, container_of(node, struct delivery, node));
+    q->finishing = true;
+    struct redis_args args = command_args(&b->command);
+    redis_eval(q->spec.redis, &q->scripts[SCRIPT_FINISH], &args, on_finished, b);
+}
+
+void queue_finish(struct queue *q, struct delivery *d)
+{
+    list_unlink(&d->node);
+    list_push_back(&q->finishes, &d->node);
+    q->finish_count++;
+    flush_soon(q);
+}
+
+void queue_release(struct queue *q, struct delivery *d)
+{
+    json_decref(d->attempts);
+    d->attempts = NULL;
+    d->verdict = VERDICT_RETRY;
+    queue_finish(q, d);
+}
+
+/* ---- Both ----------------------------------------------------------------------------- */
+
+void queue_flush(struct timer *flush)
+{
+    struct queue *q = container_of(flush, struct queue, flush);
+
+    if (!q->joined || !redis_is_up(q->spec.redis)) {
+        refuse_accepts(q);
+        return;
+    }
+    if (!q->accepting && !list_empty(&q->accepts))
+        send_accepts(q);
+    if (!q->finishing && !list_empty(&q->finishes))
+        send_finishes(q);
+}
