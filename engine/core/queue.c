@@ -90,7 +90,6 @@ void queue_stale(struct queue *q)
 
     map_each(&q->owned, collect, &next);
     map_clear(&q->owned, NULL);
-    list_init(&q->finishes);
     q->finish_count = 0;
     for (size_t i = 0; i < count; i++) {
         list_unlink(&all[i]->node);

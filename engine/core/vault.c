@@ -37,7 +37,6 @@ static enum mh_err make_key(const char *path, struct vault *v)
         return MH_IO;
     crypto_random(v->key, sizeof v->key);
     crypto_base64(v->key, sizeof v->key, text);
-    strncat(text, "\n", 1);
     bool written = write(fd, text, strlen(text)) == (ssize_t)strlen(text) && fsync(fd) == 0;
     close(fd);
     return written ? MH_OK : MH_IO;

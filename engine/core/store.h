@@ -1,0 +1,25 @@
+/* store.h - what operators configured, in Redis: API keys, webhooks, plugins.
+ *
+ * One hash per kind, "mh:{c}:<kind>", id to JSON. Secrets in it are sealed by the
+ * vault before they come here. Each engine holds it all in memory and writes
+ * through; what Redis did not confirm did not happen. */
+#pragma once
+
+#include "io/json.h"
+#include "io/redis.h"
+
+struct store;
+
+struct store *store_new(struct redis *redis, const char *prefix);
+void          store_free(struct store *s);
+
+/* `done` comes once, not inside: MH_OK or MH_UNAVAILABLE. */
+typedef void store_done(void *arg, enum mh_err err);
+void store_put(struct store *s, const char *kind, const char *id, const json_t *value,
+               store_done *done, void *arg);
+void store_remove(struct store *s, const char *kind, const char *id, store_done *done, void *arg);
+
+/* `all`: borrowed object of id to value; NULL unless MH_OK. A value that cannot be
+ * read is left out and logged: one broken entry keeps nothing from starting. */
+typedef void store_loaded(void *arg, enum mh_err err, json_t *all);
+void store_load(struct store *s, const char *kind, store_loaded *done, void *arg);
