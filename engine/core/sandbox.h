@@ -1,0 +1,84 @@
+/* sandbox.h - one moonhook-sandbox process, as the engine sees it: load a plugin,
+ * call its hooks, answer its requests, kill it when it must be.
+ *
+ * Time is charged to the hook that uses it. The sandbox takes frames in order and
+ * answers each resumption before it begins the next (proto/message.h), so the
+ * oldest CALL or REPLY without an answer - the head of `turns` - is what runs now.
+ * A hook's clock runs while it is the head and while it waits for a request; not
+ * while it waits behind others. When the head's time is over the process is
+ * killed, the head's call fails with MH_TIMEOUT, and every other call ends
+ * uncharged, to be tried again. */
+#pragma once
+
+#include "base/list.h"
+#include "core/manifest.h"
+#include "io/channel.h"
+#include "io/child.h"
+
+struct sandbox;
+struct hook_call;
+
+struct hook_result {
+    enum mh_err err;
+    bool        uncharged;                  /* the process ended for another's fault */
+    bool        never;                      /* retry.never() */
+    int64_t     retry_after_ms;             /* -1: not said */
+    json_t     *facts;                      /* {"result"} or {"error":{..}}, and "logs"; borrowed */
+};
+
+struct hook_call {
+    /* The caller's; valid until `done`. */
+    const char         *hook, *delivery_id;
+    const struct event *event;              /* NULL for setup: the hook gets ctx alone */
+    unsigned            attempt;
+    int64_t             timeout_ms;
+    void              (*done)(struct hook_call *, const struct hook_result *);
+    void               *arg;
+    /* The sandbox's. */
+    struct list         node, turn;         /* in calls; in turns while an answer is due */
+    uint32_t            id;
+    int64_t             left_us;            /* of its time */
+    json_t             *logs;
+    void               *request;            /* of the broker, while suspended */
+};
+
+struct sandbox_ops {
+    void (*loaded)(void *arg, json_t *manifest);                    /* borrowed */
+    void (*failed)(void *arg, const char *message);                 /* load refused; ended follows */
+    /* A suspended hook asks for something; sandbox_reply() answers, once. */
+    void (*request)(void *arg, struct hook_call *call, const struct frame *frame);
+    /* The call ends while its request is open. */
+    void (*abort)(void *arg, struct hook_call *call);
+    void (*logged)(void *arg, struct hook_call *call, const char *level, const char *text);
+    /* The process is gone and every call has been ended. Frees the sandbox. */
+    void (*ended)(void *arg, enum mh_err why, const char *detail);
+};
+
+struct sandbox_spec {
+    uv_loop_t    *loop;
+    const char   *program, *plugin;
+    int64_t       memory_bytes, timeout_ms;
+    bool          jit, manifest_only;
+    const json_t *files;                    /* name to source; borrowed during the call */
+    const json_t *config;                   /* what Lua sees; borrowed during the call */
+    const struct sandbox_ops *ops;
+    void         *arg;
+};
+
+MH_MUST_USE enum mh_err sandbox_start(const struct sandbox_spec *spec, struct sandbox **out);
+
+/* Ends it without `ended`; calls under way are ended uncharged first. */
+void sandbox_stop(struct sandbox *s);
+
+/* `call->done` comes exactly once, not inside. */
+MH_MUST_USE enum mh_err sandbox_call(struct sandbox *s, struct hook_call *call);
+size_t sandbox_calls(const struct sandbox *s);
+int    sandbox_pid(const struct sandbox *s);
+double sandbox_start_ms(const struct sandbox *s);   /* from spawn to LOADED */
+
+int64_t hook_call_left_ms(const struct hook_call *call);
+
+/* Answers the open request of `call`; `head` is JSON text. When the call's time is
+ * over it ends with MH_TIMEOUT instead. */
+void sandbox_reply(struct sandbox *s, struct hook_call *call, const char *head,
+                   const void *body, size_t body_bytes);
