@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/broker_http.h"
+#include "core/schedule.h"
 
 #include <stdlib.h>
 #include <string.h>

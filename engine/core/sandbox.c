@@ -25,7 +25,8 @@ struct sandbox {
     size_t          call_count;
     uint32_t        next_id, request_id;
     int64_t         head_since_us, started_us, loaded_us;
-    bool            loaded, ending;
+    bool            loaded, finishing;
+    bool            ending;                 /* killed, or gone */
     enum mh_err     why;                    /* MH_OK until something is wrong */
     char            detail[DETAIL_BYTES];
 };
@@ -42,12 +43,15 @@ static void end_call(struct sandbox *s, struct hook_call *call, struct hook_resu
     list_unlink(&call->turn);
     s->call_count--;
     json_t *logs = call->logs, *facts = r->facts ? r->facts : json_object();
+
     if (logs != NULL)
         json_put(facts, "logs", logs);
     call->logs = NULL;
     r->facts = facts;
     call->done(call, r);
     json_decref(facts);
+    if (s->finishing && s->call_count == 0)
+        kill_for(s, MH_OK, "finished");
 }
 
 static json_t *error_facts(enum mh_err err, const char *message, const char *trace)
@@ -325,9 +329,16 @@ static void channel_ended(void *arg, enum mh_err why)
         kill_for(arg, MH_PROTOCOL, "bytes that are no frame");
 }
 
+void sandbox_finish(struct sandbox *s)
+{
+    s->finishing = true;
+    if (s->call_count == 0)
+        kill_for(s, MH_OK, "finished");
+}
+
 static void describe_end(struct sandbox *s, int status)
 {
-    if (s->why != MH_OK)
+    if (s->why != MH_OK || s->finishing)
         return;
     s->why = MH_CRASHED;
     if (WIFSIGNALED(status))

@@ -70,6 +70,10 @@ MH_MUST_USE enum mh_err sandbox_start(const struct sandbox_spec *spec, struct sa
 /* Ends it without `ended`; calls under way are ended uncharged first. */
 void sandbox_stop(struct sandbox *s);
 
+/* Ends it when its last call has ended (at once if there is none); `ended` comes, with
+ * MH_OK. */
+void sandbox_finish(struct sandbox *s);
+
 /* `call->done` comes exactly once, not inside. */
 MH_MUST_USE enum mh_err sandbox_call(struct sandbox *s, struct hook_call *call);
 size_t sandbox_calls(const struct sandbox *s);

@@ -1,0 +1,236 @@
+/* instance.c - see instance.h. */
+#include "core/instance.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DEFAULT_TIMEOUT_MS = 5000, DEFAULT_MEMORY_BYTES = 32 * MH_MIB, INSPECT_TIMEOUT_MS = 3000 };
+
+struct instance {
+    const struct instance_host *host;
+    struct manifest             manifest;   /* its own count */
+    json_t                     *config;     /* plain values */
+    struct seals                seals;
+    struct broker_subject       subject;
+    struct sandbox             *sandbox;
+    const struct instance_ops  *ops;
+    void                       *arg;
+    struct hook_call            setup;
+    bool                        ready, failed, retired;
+};
+
+static int64_t limit(int64_t asked, int64_t otherwise, int64_t most)
+{
+    int64_t value = asked > 0 ? asked : otherwise;
+    return value < most ? value : most;
+}
+
+int64_t instance_timeout_ms(const struct instance *i)
+{
+    return limit(i->manifest.timeout_ms, DEFAULT_TIMEOUT_MS, i->host->max_timeout_ms);
+}
+
+static void instance_free(struct instance *i)
+{
+    manifest_deinit(&i->manifest);
+    json_decref(i->config);
+    seals_deinit(&i->seals);
+    free(i);
+}
+
+static void become_ready(struct instance *i, enum mh_err err, const char *message)
+{
+    if (i->ready || i->failed)
+        return;
+    i->ready = err == MH_OK;
+    i->failed = err != MH_OK;
+    if (!i->retired)
+        i->ops->ready(i->arg, err, message);
+}
+
+static void on_setup(struct hook_call *call, const struct hook_result *r)
+{
+    struct instance *i = container_of(call, struct instance, setup);
+    const json_t    *error = json_object_get(r->facts, "error");
+
+    become_ready(i, r->err, r->err == MH_OK ? "" : json_text_of(error, "message", err_text(r->err)));
+}
+
+static void run_setup(struct instance *i)
+{
+    i->setup = (struct hook_call){ .hook = "setup", .delivery_id = "", .attempt = 1,
+                                   .timeout_ms = instance_timeout_ms(i), .done = on_setup };
+    enum mh_err err = sandbox_call(i->sandbox, &i->setup);
+    if (err != MH_OK)
+        become_ready(i, err, "setup could not be called");
+}
+
+static void on_loaded(void *arg, json_t *json)
+{
+    struct instance  *i = arg;
+    struct manifest   said;
+    struct json_fault fault;
+
+    if (manifest_read(json, &said, &fault) != MH_OK) {
+        become_ready(i, MH_PLUGIN, fault.text);
+        return;
+    }
+    bool same = manifest_same(&said, &i->manifest);
+    manifest_deinit(&said);
+    if (!same)
+        become_ready(i, MH_DENIED, "the plugin says otherwise than when it was approved");
+    else if (i->manifest.setup)
+        run_setup(i);
+    else
+        become_ready(i, MH_OK, "");
+}
+
+static void on_failed(void *arg, const char *message) { become_ready(arg, MH_PLUGIN, message); }
+
+static void on_request(void *arg, struct hook_call *call, const struct frame *frame)
+{
+    struct instance *i = arg;
+    broker_request(i->host->broker, &i->subject, call, frame);
+}
+
+static void on_abort(void *arg, struct hook_call *call)
+{
+    (void)arg;
+    broker_abort(call);
+}
+
+static void on_logged(void *arg, struct hook_call *call, const char *level, const char *text)
+{
+    struct instance *i = arg;
+    if (!i->retired)
+        i->ops->logged(i->arg, call, level, text);
+}
+
+static void on_ended(void *arg, enum mh_err why, const char *detail)
+{
+    struct instance *i = arg;
+
+    become_ready(i, why, detail);
+    if (!i->retired)
+        i->ops->ended(i->arg, why, detail);
+    instance_free(i);
+}
+
+static const struct sandbox_ops sandbox_ops = { on_loaded, on_failed, on_request, on_abort,
+                                                on_logged, on_ended };
+
+enum mh_err instance_start(const struct instance_host *host, const struct manifest *manifest,
+                           const json_t *files, const json_t *config,
+                           const struct instance_ops *ops, void *arg, struct instance **out)
+{
+    struct instance *i = mem_alloc(sizeof *i);
+
+    *i = (struct instance){ .host = host, .ops = ops, .arg = arg, .manifest = *manifest };
+    json_incref(i->manifest.json);
+    i->config = json_deep_copy(config);
+    json_t *shown = manifest_tokens(&i->manifest, config, &i->seals);
+    struct sandbox_spec spec = {
+        .loop = host->loop, .program = host->program, .plugin = manifest->name,
+        .memory_bytes = limit(manifest->memory_bytes, DEFAULT_MEMORY_BYTES, host->max_memory_bytes),
+        .timeout_ms = instance_timeout_ms(i), .jit = manifest->jit, .files = files,
+        .config = shown, .ops = &sandbox_ops, .arg = i,
+    };
+    enum mh_err err = sandbox_start(&spec, &i->sandbox);
+    json_decref(shown);
+    if (err != MH_OK) {
+        instance_free(i);
+        return err;
+    }
+    i->subject = (struct broker_subject){ &i->manifest, i->config, &i->seals, i->sandbox };
+    *out = i;
+    return MH_OK;
+}
+
+void instance_stop(struct instance *i)
+{
+    i->retired = true;
+    sandbox_stop(i->sandbox);
+    instance_free(i);
+}
+
+enum mh_err instance_call(struct instance *i, struct hook_call *call)
+{
+    return sandbox_call(i->sandbox, call);
+}
+
+void instance_retire(struct instance *i)
+{
+    i->retired = true;
+    sandbox_finish(i->sandbox);
+}
+
+int    instance_pid(const struct instance *i) { return sandbox_pid(i->sandbox); }
+double instance_start_ms(const struct instance *i) { return sandbox_start_ms(i->sandbox); }
+
+/* ---- Inspecting ------------------------------------------------------------------------- */
+
+struct inspection {
+    struct sandbox     *sandbox;
+    instance_inspected *done;
+    void               *arg;
+    bool                told;
+};
+
+static void tell(struct inspection *x, enum mh_err err, json_t *manifest, const char *message)
+{
+    if (x->told)
+        return;
+    x->told = true;
+    x->done(x->arg, err, manifest, message);
+}
+
+static void inspect_loaded(void *arg, json_t *manifest)
+{
+    struct inspection *x = arg;
+    tell(x, MH_OK, manifest, "");
+    sandbox_finish(x->sandbox);
+}
+
+static void inspect_failed(void *arg, const char *message) { tell(arg, MH_PLUGIN, NULL, message); }
+
+static void inspect_request(void *arg, struct hook_call *call, const struct frame *frame)
+{
+    (void)arg, (void)call, (void)frame;     /* there is no call, so this cannot be */
+}
+
+static void inspect_abort(void *arg, struct hook_call *call) { (void)arg, (void)call; }
+
+static void inspect_logged(void *arg, struct hook_call *call, const char *level, const char *text)
+{
+    (void)arg, (void)call, (void)level, (void)text;
+}
+
+static void inspect_ended(void *arg, enum mh_err why, const char *detail)
+{
+    tell(arg, why, NULL, detail);
+    free(arg);
+}
+
+enum mh_err instance_inspect(const struct instance_host *host, const char *name,
+                             const json_t *files, instance_inspected *done, void *arg)
+{
+    static const struct sandbox_ops ops = { inspect_loaded, inspect_failed, inspect_request,
+                                            inspect_abort, inspect_logged, inspect_ended };
+    struct inspection  *x = mem_alloc(sizeof *x);
+    json_t             *config = json_object();
+    struct sandbox_spec spec = {
+        .loop = host->loop, .program = host->program, .plugin = name,
+        .memory_bytes = DEFAULT_MEMORY_BYTES, .timeout_ms = INSPECT_TIMEOUT_MS,
+        .manifest_only = true, .files = files, .config = config, .ops = &ops, .arg = x,
+    };
+
+    *x = (struct inspection){ .done = done, .arg = arg };
+    enum mh_err err = sandbox_start(&spec, &x->sandbox);
+    json_decref(config);
+    if (err != MH_OK)
+        free(x);
+    return err;
+}
