@@ -149,6 +149,12 @@ enum mh_err instance_start(const struct instance_host *host, const struct manife
     return MH_OK;
 }
 
+void instance_set_ops(struct instance *i, const struct instance_ops *ops, void *arg)
+{
+    i->ops = ops;
+    i->arg = arg;
+}
+
 void instance_stop(struct instance *i)
 {
     i->retired = true;

@@ -30,6 +30,9 @@ MH_MUST_USE enum mh_err instance_start(const struct instance_host *host,
                                        const struct manifest *manifest, const json_t *files,
                                        const json_t *config, const struct instance_ops *ops,
                                        void *arg, struct instance **out);
+/* Another owner hears of it from now on. */
+void instance_set_ops(struct instance *i, const struct instance_ops *ops, void *arg);
+
 /* Ends it without `ended`; calls under way end uncharged. */
 void instance_stop(struct instance *i);
 

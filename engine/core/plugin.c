@@ -1,0 +1,437 @@
+/* plugin.c - see plugin.h. */
+#include "core/plugin.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_LOG_LINES = 200, BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 60000, STEADY_MS = 60000,
+       REASON_BYTES = 512, AGAIN_MS = 20 };
+
+static const struct state states[] = {
+    [PLUGIN_STOPPED]  = { "stopped",  STATE(PLUGIN_STARTING) | STATE(PLUGIN_REMOVED) |
+                                      STATE(PLUGIN_READY) },
+    [PLUGIN_STARTING] = { "starting", STATE(PLUGIN_READY) | STATE(PLUGIN_BACKOFF) |
+                                      STATE(PLUGIN_STOPPED) | STATE(PLUGIN_REMOVED) },
+    [PLUGIN_READY]    = { "ready",    STATE(PLUGIN_BACKOFF) | STATE(PLUGIN_STOPPED) |
+                                      STATE(PLUGIN_REMOVED) | STATE(PLUGIN_READY) },
+    [PLUGIN_BACKOFF]  = { "backoff",  STATE(PLUGIN_STARTING) | STATE(PLUGIN_STOPPED) |
+                                      STATE(PLUGIN_REMOVED) | STATE(PLUGIN_READY) },
+    [PLUGIN_REMOVED]  = { "removed",  0 },
+};
+
+struct plugin {
+    struct target         target;
+    struct plugin_spec    spec;
+    struct plugin_version version, tried_version;
+    struct instance      *instance, *tried;
+    unsigned              state;
+    plugin_tried         *tried_done;
+    void                 *tried_arg;
+    struct timer          restart, again;
+    struct list           stuck;            /* runs that could not be sent */
+    int64_t               ready_since_ms;
+    unsigned              deaths;           /* in a row, without a steady minute between */
+    char                  reason[REASON_BYTES];
+    json_t               *logs;
+    uint64_t              calls, failures, restarts;
+    double                busy_ms;
+};
+
+/* One delivery's attempt: a hook call. */
+struct run {
+    struct list      node;                  /* in stuck */
+    struct hook_call call;
+    struct plugin   *plugin;
+    struct delivery *delivery;
+};
+
+static void start_instance(struct plugin *p);
+
+void plugin_version_deinit(struct plugin_version *v)
+{
+    manifest_deinit(&v->manifest);
+    json_decref(v->files);
+    json_decref(v->config);
+    free(v->source);
+    *v = (struct plugin_version){ 0 };
+}
+
+struct plugin_version plugin_version_copy(const struct plugin_version *v)
+{
+    struct plugin_version copy = *v;
+
+    json_incref(copy.manifest.json);
+    json_incref(copy.files);
+    json_incref(copy.config);
+    copy.source = mem_strdup(v->source);
+    return copy;
+}
+
+static void move(struct plugin *p, enum plugin_state to, const char *reason)
+{
+    snprintf(p->reason, sizeof p->reason, "%s", reason);
+    state_move(states, &p->state, to, "plugin", p->target.id);
+}
+
+/* ---- As a target ----------------------------------------------------------------------- */
+
+static bool wants(struct target *t, const struct event *e)
+{
+    struct plugin *p = container_of(t, struct plugin, target);
+    return p->state != PLUGIN_STOPPED && manifest_wants(&p->version.manifest, e->type);
+}
+
+static void on_called(struct hook_call *call, const struct hook_result *r)
+{
+    struct run    *run = call->arg;
+    struct plugin *p = run->plugin;
+    struct outcome o = { .err = r->err, .uncharged = r->uncharged,
+                         .never = r->never || p->version.manifest.drop,
+                         .retry_after_ms = r->retry_after_ms, .facts = json_incref(r->facts) };
+
+    p->calls += !r->uncharged;
+    p->failures += r->err != MH_OK && !r->uncharged;
+    p->busy_ms += (double)(clock_mono_us() - run->delivery->started_us) / 1000.0;
+    dispatch_done(p->spec.dispatch, run->delivery, &o);
+    free(run);
+}
+
+static void send_run(struct run *run)
+{
+    struct plugin *p = run->plugin;
+    enum mh_err    err = p->instance ? instance_call(p->instance, &run->call) : MH_BUSY;
+
+    if (err == MH_OK)
+        return;
+    list_push_back(&p->stuck, &run->node);
+    timer_start(&p->again, AGAIN_MS);
+}
+
+static void attempt(struct target *t, struct delivery *d)
+{
+    struct plugin *p = container_of(t, struct plugin, target);
+    struct run    *run = mem_alloc(sizeof *run);
+
+    run->plugin = p;
+    run->delivery = d;
+    list_init(&run->node);
+    run->call = (struct hook_call){
+        .hook = manifest_hook_of(d->event->type)->hook, .delivery_id = delivery_id(d),
+        .event = d->event, .attempt = d->number, .done = on_called, .arg = run,
+        .timeout_ms = p->instance ? instance_timeout_ms(p->instance) : 0,
+    };
+    d->attempt_data = run;
+    send_run(run);
+}
+
+/* What the sandbox could not take goes back in line, uncharged. */
+static void on_again(struct timer *timer)
+{
+    struct plugin *p = container_of(timer, struct plugin, again);
+    struct list   *node;
+
+    while ((node = list_pop_front(&p->stuck)) != NULL) {
+        struct run    *run = container_of(node, struct run, node);
+        struct outcome o = { .err = MH_BUSY, .uncharged = true, .retry_after_ms = -1,
+                             .facts = json_object() };
+        dispatch_done(p->spec.dispatch, run->delivery, &o);
+        free(run);
+    }
+}
+
+static void on_again_closed(struct timer *t)
+{
+    struct plugin *p = container_of(t, struct plugin, again);
+
+    plugin_version_deinit(&p->version);
+    plugin_version_deinit(&p->tried_version);
+    json_decref(p->logs);
+    free(p);
+}
+
+static void release(struct target *t)
+{
+    struct plugin *p = container_of(t, struct plugin, target);
+
+    timer_close(&p->restart, NULL);
+    timer_close(&p->again, on_again_closed);
+}
+
+static const struct target_ops target_ops = { TARGET_PLUGIN, "plugin", wants, attempt, release };
+
+/* ---- Process ------------------------------------------------------------------------------ */
+
+static void on_logged(void *arg, struct hook_call *call, const char *level, const char *text)
+{
+    struct plugin *p = arg;
+    char           at[CLOCK_TEXT_BYTES], quoted[512];
+
+    clock_format(clock_now_ms(), at);
+    if (json_array_size(p->logs) == MAX_LOG_LINES)
+        json_array_remove(p->logs, 0);
+    json_array_append_new(p->logs, json_pack("{s:s, s:s, s:s, s:s}", "at", at, "level", level,
+                                             "message", text, "delivery_id",
+                                             call ? call->delivery_id : ""));
+    LOG_DEBUG("plugin_log", "plugin=%s level=%s text=%s", p->target.id, level,
+              log_quote(text, quoted, sizeof quoted));
+}
+
+static int64_t backoff_ms(const struct plugin *p)
+{
+    if (p->deaths <= 1)
+        return 0;
+    unsigned doublings = p->deaths - 2 < 10 ? p->deaths - 2 : 10;
+    int64_t  delay = (int64_t)BACKOFF_FIRST_MS << doublings;
+    return delay < BACKOFF_MAX_MS ? delay : BACKOFF_MAX_MS;
+}
+
+static void back_off(struct plugin *p, enum mh_err why, const char *detail)
+{
+    char quoted[REASON_BYTES];
+
+    if (p->state == PLUGIN_READY && clock_mono_ms() - p->ready_since_ms > STEADY_MS)
+        p->deaths = 0;
+    p->deaths++;
+    p->restarts++;
+    LOG_WARN("plugin_ended", "plugin=%s error=%s reason=%s restart_in_ms=%lld", p->target.id,
+             err_code(why), log_quote(detail, quoted, sizeof quoted), (long long)backoff_ms(p));
+    dispatch_pause(p->spec.dispatch, &p->target, true);
+    move(p, PLUGIN_BACKOFF, detail);
+    timer_start(&p->restart, backoff_ms(p));
+}
+
+static void on_ended(void *arg, enum mh_err why, const char *detail)
+{
+    struct plugin *p = arg;
+
+    p->instance = NULL;
+    if (p->state == PLUGIN_STARTING || p->state == PLUGIN_READY)
+        back_off(p, why, detail);
+}
+
+static void become_ready(struct plugin *p)
+{
+    p->ready_since_ms = clock_mono_ms();
+    move(p, PLUGIN_READY, "");
+    LOG_INFO("plugin_ready", "plugin=%s version=%s pid=%d start_ms=%.1f", p->target.id,
+             p->version.manifest.version, instance_pid(p->instance),
+             instance_start_ms(p->instance));
+    dispatch_pause(p->spec.dispatch, &p->target, false);
+}
+
+static void on_ready(void *arg, enum mh_err err, const char *message)
+{
+    struct plugin *p = arg;
+
+    if (err == MH_OK) {
+        become_ready(p);
+        return;
+    }
+    char *kept = mem_strdup(message);       /* the instance owns what message points to */
+    struct instance *failed = p->instance;
+    p->instance = NULL;
+    instance_stop(failed);
+    back_off(p, err, kept);
+    free(kept);
+}
+
+static const struct instance_ops serving_ops = { on_ready, on_logged, on_ended };
+
+static void start_instance(struct plugin *p)
+{
+    enum mh_err err = instance_start(p->spec.host, &p->version.manifest, p->version.files,
+                                     p->version.config, &serving_ops, p, &p->instance);
+
+    move(p, PLUGIN_STARTING, "");
+    if (err != MH_OK)
+        back_off(p, err, "moonhook-sandbox could not be started");
+}
+
+static void on_restart(struct timer *t)
+{
+    struct plugin *p = container_of(t, struct plugin, restart);
+    if (p->state == PLUGIN_BACKOFF)
+        start_instance(p);
+}
+
+struct plugin *plugin_new(const struct plugin_spec *spec, struct plugin_version *version)
+{
+    struct plugin *p = mem_alloc(sizeof *p);
+
+    p->spec = *spec;
+    p->version = *version;
+    *version = (struct plugin_version){ 0 };
+    target_init(&p->target, &target_ops, p->version.manifest.name, "");
+    p->target.max_in_flight = spec->concurrency;
+    p->target.schedule = spec->schedule;
+    p->target.paused = true;
+    p->logs = json_array();
+    list_init(&p->stuck);
+    timer_init(&p->restart, spec->host->loop, on_restart);
+    timer_init(&p->again, spec->host->loop, on_again);
+    return p;
+}
+
+void plugin_start(struct plugin *p)
+{
+    if (p->state != PLUGIN_STOPPED)
+        return;
+    p->deaths = 0;
+    start_instance(p);
+}
+
+static void end_instance(struct plugin *p)
+{
+    struct instance *i = p->instance;
+
+    timer_stop(&p->restart);
+    p->instance = NULL;
+    if (i != NULL)
+        instance_stop(i);
+}
+
+void plugin_stop(struct plugin *p)
+{
+    if (p->state == PLUGIN_STOPPED)
+        return;
+    dispatch_pause(p->spec.dispatch, &p->target, true);
+    move(p, PLUGIN_STOPPED, "disabled by an operator");
+    end_instance(p);
+}
+
+void plugin_remove(struct plugin *p)
+{
+    plugin_abandon(p);
+    dispatch_remove_target(p->spec.dispatch, &p->target);
+    move(p, PLUGIN_REMOVED, "");
+    end_instance(p);
+    on_again(&p->again);
+    target_unref(&p->target);
+}
+
+/* ---- Trials --------------------------------------------------------------------------------- */
+
+static void end_trial(struct plugin *p, enum mh_err err, const char *message)
+{
+    plugin_tried *done = p->tried_done;
+
+    p->tried_done = NULL;
+    if (done != NULL)
+        done(p->tried_arg, err, message);
+}
+
+static void on_trial_ready(void *arg, enum mh_err err, const char *message)
+{
+    struct plugin *p = arg;
+    char          *kept = mem_strdup(message);
+
+    if (err != MH_OK) {
+        struct instance *failed = p->tried;
+        p->tried = NULL;
+        instance_stop(failed);
+        plugin_version_deinit(&p->tried_version);
+    }
+    end_trial(p, err, kept);
+    free(kept);
+}
+
+/* The tried one died between its success and the commit: the commit starts anew. */
+static void on_trial_ended(void *arg, enum mh_err why, const char *detail)
+{
+    struct plugin *p = arg;
+
+    (void)why;
+    (void)detail;
+    p->tried = NULL;
+}
+
+static const struct instance_ops trial_ops = { on_trial_ready, on_logged, on_trial_ended };
+
+void plugin_try(struct plugin *p, struct plugin_version *version, plugin_tried *done, void *arg)
+{
+    p->tried_version = *version;
+    *version = (struct plugin_version){ 0 };
+    p->tried_done = done;
+    p->tried_arg = arg;
+    enum mh_err err = instance_start(p->spec.host, &p->tried_version.manifest,
+                                     p->tried_version.files, p->tried_version.config, &trial_ops,
+                                     p, &p->tried);
+    if (err != MH_OK) {
+        plugin_version_deinit(&p->tried_version);
+        end_trial(p, err, "moonhook-sandbox could not be started");
+    }
+}
+
+bool plugin_is_trying(const struct plugin *p) { return p->tried_version.files != NULL; }
+
+void plugin_commit(struct plugin *p)
+{
+    struct instance *before = p->instance;
+
+    plugin_version_deinit(&p->version);
+    p->version = p->tried_version;
+    p->tried_version = (struct plugin_version){ 0 };
+    p->instance = p->tried;
+    p->tried = NULL;
+    p->deaths = 0;
+    timer_stop(&p->restart);
+    if (before != NULL)
+        instance_retire(before);
+    if (p->instance == NULL) {
+        if (p->state == PLUGIN_READY || p->state == PLUGIN_STARTING)
+            move(p, PLUGIN_BACKOFF, "");
+        start_instance(p);
+        return;
+    }
+    instance_set_ops(p->instance, &serving_ops, p);
+    if (p->state == PLUGIN_STARTING)
+        move(p, PLUGIN_BACKOFF, "");
+    become_ready(p);
+}
+
+void plugin_abandon(struct plugin *p)
+{
+    struct instance *tried = p->tried;
+
+    p->tried = NULL;
+    p->tried_done = NULL;
+    if (tried != NULL)
+        instance_stop(tried);
+    plugin_version_deinit(&p->tried_version);
+}
+
+/* ---- Reading ---------------------------------------------------------------------------------- */
+
+const char *plugin_name(const struct plugin *p) { return p->target.id; }
+const struct plugin_version *plugin_version(const struct plugin *p) { return &p->version; }
+const struct plugin_version *plugin_tried_version(const struct plugin *p)
+{
+    return &p->tried_version;
+}
+struct target *plugin_target(struct plugin *p) { return &p->target; }
+json_t *plugin_logs(const struct plugin *p) { return json_deep_copy(p->logs); }
+
+json_t *plugin_describe(const struct plugin *p)
+{
+    const struct manifest *m = &p->version.manifest;
+    json_t *metrics = json_pack(
+        "{s:I, s:I, s:I, s:f, s:i, s:i}", "calls", (json_int_t)p->calls, "failures",
+        (json_int_t)p->failures, "restarts", (json_int_t)p->restarts, "mean_ms",
+        p->calls ? p->busy_ms / (double)p->calls : 0.0, "in_flight", (int)p->target.in_flight,
+        "pid", p->instance ? instance_pid(p->instance) : 0);
+
+    json_put(metrics, "start_ms", p->instance ? json_real(instance_start_ms(p->instance))
+                                              : json_null());
+    json_t *described = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "name", m->name, "version",
+                                  m->version, "status", states[p->state].name, "reason", p->reason,
+                                  "source", p->version.source, "config",
+                                  manifest_mask(m, p->version.config), "metrics", metrics);
+    json_t *permissions = json_object_get(m->json, "permissions");
+    json_put(described, "permissions", permissions ? json_incref(permissions) : json_array());
+    return described;
+}

@@ -1,0 +1,59 @@
+/* plugin.h - one installed plugin: its approved manifest, files and configuration,
+ * the process that serves it, and its place as a target of the pipeline.
+ *
+ * Every change (install, configuration, reload) is a trial: a second instance is
+ * started and set up; if that works and Redis has the change, it takes over; if
+ * not, the old one never stopped serving. */
+#pragma once
+
+#include "core/dispatch.h"
+#include "core/instance.h"
+
+enum plugin_state { PLUGIN_STOPPED, PLUGIN_STARTING, PLUGIN_READY, PLUGIN_BACKOFF, PLUGIN_REMOVED };
+
+struct plugin;
+
+struct plugin_spec {
+    const struct instance_host *host;
+    struct dispatch            *dispatch;
+    const struct schedule      *schedule;
+    unsigned                    concurrency;
+};
+
+/* What a plugin runs: counted JSON throughout. */
+struct plugin_version {
+    struct manifest manifest;
+    json_t         *files;
+    json_t         *config;                 /* plain values */
+    char           *source;                 /* where it was installed from */
+};
+void plugin_version_deinit(struct plugin_version *v);
+struct plugin_version plugin_version_copy(const struct plugin_version *v);
+
+/* Takes `version`. Stopped at first and not yet a target. */
+struct plugin *plugin_new(const struct plugin_spec *spec, struct plugin_version *version);
+/* Ends its process (calls under way end uncharged) and its deliveries; frees itself
+ * when the last of them is gone. */
+void plugin_remove(struct plugin *p);
+
+/* Makes it a target; starts its process. A failed start backs off and tries again. */
+void plugin_start(struct plugin *p);
+void plugin_stop(struct plugin *p);                 /* disabled: no process, deliveries wait */
+
+/* Starts `version` (taken) beside the present one. `done` comes once: MH_OK and
+ * it waits for plugin_commit() or plugin_abandon(); or why not, with a sentence. */
+typedef void plugin_tried(void *arg, enum mh_err err, const char *message);
+void plugin_try(struct plugin *p, struct plugin_version *version, plugin_tried *done, void *arg);
+bool plugin_is_trying(const struct plugin *p);
+void plugin_commit(struct plugin *p);               /* the tried version takes over */
+void plugin_abandon(struct plugin *p);
+
+const char                  *plugin_name(const struct plugin *p);
+const struct plugin_version *plugin_version(const struct plugin *p);
+const struct plugin_version *plugin_tried_version(const struct plugin *p);
+struct target               *plugin_target(struct plugin *p);
+
+/* {"name","version","status","reason","config" (masked),"metrics",...}; caller owns. */
+json_t *plugin_describe(const struct plugin *p);
+/* The newest log lines, newest last; the caller owns the array. */
+json_t *plugin_logs(const struct plugin *p);

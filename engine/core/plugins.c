@@ -1,0 +1,522 @@
+/* plugins.c - see plugins.h. An operation walks through steps, each of which ends in
+ * the next or in finish(): read source, inspect, check, try, store, commit. */
+#include "core/plugins.h"
+
+#include "base/log.h"
+#include "core/source.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_PLUGINS = 10000 };
+
+struct entry {
+    char           name[MH_ID_BYTES];
+    struct plugin *plugin;                  /* NULL while its install is under way */
+    bool           enabled, busy;
+};
+
+struct plugins {
+    struct plugins_spec spec;
+    struct map          entries;            /* by name */
+};
+
+struct op {
+    struct plugins       *ps;
+    struct entry         *entry;            /* NULL until the name is known */
+    bool                  install;
+    char                 *source;
+    json_t               *files, *given;    /* the configuration as given; NULL: as it is */
+    struct plugin_version version;          /* what is to become */
+    struct plugin        *plugin;           /* of an install, until it is committed */
+    plugins_done         *done;
+    void                 *arg;
+};
+
+struct plugins *plugins_new(const struct plugins_spec *spec)
+{
+    struct plugins *ps = mem_alloc(sizeof *ps);
+    ps->spec = *spec;
+    return ps;
+}
+
+static void entry_free(void *value)
+{
+    struct entry *e = value;
+    if (e->plugin != NULL)
+        plugin_remove(e->plugin);
+    free(e);
+}
+
+void plugins_free(struct plugins *ps)
+{
+    map_clear(&ps->entries, entry_free);
+    free(ps);
+}
+
+struct plugin *plugins_find(const struct plugins *ps, const char *name)
+{
+    const struct entry *e = map_get(&ps->entries, name);
+    return e ? e->plugin : NULL;
+}
+
+/* ---- Operations ---------------------------------------------------------------------- */
+
+static struct op *op_new(struct plugins *ps, plugins_done *done, void *arg)
+{
+    struct op *op = mem_alloc(sizeof *op);
+    *op = (struct op){ .ps = ps, .done = done, .arg = arg };
+    return op;
+}
+
+static void finish(struct op *op, enum mh_err err, json_t *answer)
+{
+    if (op->entry != NULL)
+        op->entry->busy = false;
+    if (err != MH_OK && op->plugin != NULL)
+        plugin_remove(op->plugin);
+    if (err != MH_OK && op->install && op->entry != NULL) {
+        map_remove(&op->ps->entries, op->entry->name);
+        free(op->entry);
+    }
+    op->done(op->arg, err, answer);
+    json_decref(answer);
+    plugin_version_deinit(&op->version);
+    json_decref(op->files);
+    json_decref(op->given);
+    free(op->source);
+    free(op);
+}
+
+static void refuse(struct op *op, enum mh_err err, const char *format, ...) MH_PRINTF(3, 4);
+static void refuse(struct op *op, enum mh_err err, const char *format, ...)
+{
+    char    detail[768];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(detail, sizeof detail, format, args);
+    va_end(args);
+    finish(op, err, json_pack("{s:o}", "detail", delivery_text(detail, strlen(detail))));
+}
+
+/* An operation on an installed plugin; NULL when it was refused. */
+static struct op *op_on(struct plugins *ps, const char *name, plugins_done *done, void *arg)
+{
+    struct op    *op = op_new(ps, done, arg);
+    struct entry *e = map_get(&ps->entries, name);
+
+    if (e == NULL || e->plugin == NULL) {
+        refuse(op, MH_NOT_FOUND, "no plugin '%.40s' is installed", name);
+        return NULL;
+    }
+    if (e->busy) {
+        refuse(op, MH_CONFLICT, "another change of '%s' is under way", e->name);
+        return NULL;
+    }
+    op->entry = e;
+    e->busy = true;
+    return op;
+}
+
+/* ---- To and from Redis ------------------------------------------------------------------ */
+
+static void secret_about(const char *name, const char *field, char out[160])
+{
+    snprintf(out, 160, "plugin:%s:%s", name, field);
+}
+
+static json_t *seal_config(const struct plugins *ps, const struct plugin_version *v)
+{
+    json_t     *sealed = json_object(), *value;
+    const char *field;
+    char        about[160];
+
+    json_object_foreach(v->config, field, value) {
+        if (!manifest_is_secret(&v->manifest, field) || !json_is_string(value)) {
+            json_put(sealed, field, json_incref(value));
+            continue;
+        }
+        secret_about(v->manifest.name, field, about);
+        char *text = vault_seal(ps->spec.vault, about, json_string_value(value));
+        json_put(sealed, field, json_string(text));
+        free(text);
+    }
+    return sealed;
+}
+
+static enum mh_err unseal_config(const struct plugins *ps, const struct manifest *m,
+                                 const json_t *sealed, json_t **out)
+{
+    json_t     *plain = json_object(), *value;
+    const char *field;
+    char        about[160], *text;
+
+    json_object_foreach((json_t *)sealed, field, value) {
+        if (!manifest_is_secret(m, field) || !json_is_string(value)) {
+            json_put(plain, field, json_incref(value));
+            continue;
+        }
+        secret_about(m->name, field, about);
+        if (vault_unseal(ps->spec.vault, about, json_string_value(value), &text) != MH_OK) {
+            json_decref(plain);
+            return MH_DENIED;
+        }
+        json_put(plain, field, json_string(text));
+        explicit_bzero(text, strlen(text));
+        free(text);
+    }
+    *out = plain;
+    return MH_OK;
+}
+
+static json_t *stored_form(const struct plugins *ps, const struct plugin_version *v, bool enabled)
+{
+    return json_pack("{s:O, s:O, s:o, s:s, s:b}", "manifest", v->manifest.json, "files", v->files,
+                     "config", seal_config(ps, v), "source", v->source, "enabled", (int)enabled);
+}
+
+static void store_version(struct op *op, const struct plugin_version *v, bool enabled,
+                          store_done *done)
+{
+    json_t *stored = stored_form(op->ps, v, enabled);
+
+    store_put(op->ps->spec.store, "plugins", op->entry->name, stored, done, op);
+    json_decref(stored);
+}
+
+static enum mh_err restore(struct plugins *ps, const json_t *stored, struct plugin_version *out)
+{
+    struct json_fault     fault = { .text = "" };
+    struct plugin_version v = { .source = mem_strdup(json_text_of(stored, "source", "")) };
+
+    enum mh_err err = manifest_read(json_object_get(stored, "manifest"), &v.manifest, &fault);
+    if (err == MH_OK)
+        err = unseal_config(ps, &v.manifest, json_object_get(stored, "config"), &v.config);
+    v.files = json_incref(json_object_get(stored, "files"));
+    if (err == MH_OK && v.files != NULL) {
+        *out = v;
+        return MH_OK;
+    }
+    plugin_version_deinit(&v);
+    return err != MH_OK ? err : MH_INVALID;
+}
+
+/* ---- Loading at start ----------------------------------------------------------------------- */
+
+static struct entry *add_entry(struct plugins *ps, const char *name)
+{
+    struct entry *e = mem_alloc(sizeof *e);
+
+    snprintf(e->name, sizeof e->name, "%s", name);
+    map_put(&ps->entries, e->name, e);
+    return e;
+}
+
+static void load_one(struct plugins *ps, const char *name, const json_t *stored)
+{
+    struct plugin_version v;
+
+    enum mh_err err = restore(ps, stored, &v);
+    if (err != MH_OK || strcmp(v.manifest.name, name) != 0) {
+        LOG_ERROR("plugin_not_loaded", "plugin=%s error=%s do=\"install it again\"", name,
+                  err_code(err));
+        if (err == MH_OK)
+            plugin_version_deinit(&v);
+        return;
+    }
+    struct entry *e = add_entry(ps, name);
+    e->enabled = json_bool_of(stored, "enabled", true);
+    e->plugin = plugin_new(&ps->spec.plugin, &v);
+    dispatch_add_target(ps->spec.plugin.dispatch, plugin_target(e->plugin));
+    if (e->enabled)
+        plugin_start(e->plugin);
+}
+
+struct loading { struct plugins *ps; store_done *done; void *arg; };
+
+static void on_loaded(void *arg, enum mh_err err, json_t *all)
+{
+    struct loading *l = arg;
+    const char     *name;
+    json_t         *stored;
+
+    if (err == MH_OK)
+        json_object_foreach(all, name, stored)
+            load_one(l->ps, name, stored);
+    l->done(l->arg, err);
+    free(l);
+}
+
+void plugins_load(struct plugins *ps, store_done *done, void *arg)
+{
+    struct loading *l = mem_alloc(sizeof *l);
+
+    *l = (struct loading){ ps, done, arg };
+    store_load(ps->spec.store, "plugins", on_loaded, l);
+}
+
+/* ---- Try, store, commit ------------------------------------------------------------------------ */
+
+static struct plugin *plugin_of(struct op *op)
+{
+    return op->install ? op->plugin : op->entry->plugin;
+}
+
+static void on_version_stored(void *arg, enum mh_err err)
+{
+    struct op     *op = arg;
+    struct plugin *p = plugin_of(op);
+
+    if (err != MH_OK) {
+        plugin_abandon(p);
+        refuse(op, err, "Redis did not take the change; nothing was changed");
+        return;
+    }
+    if (op->install) {
+        op->entry->plugin = p;
+        op->entry->enabled = true;
+        op->plugin = NULL;
+        dispatch_add_target(op->ps->spec.plugin.dispatch, plugin_target(p));
+    }
+    plugin_commit(p);
+    if (!op->entry->enabled)
+        plugin_stop(p);
+    finish(op, MH_OK, plugin_describe(p));
+}
+
+static void on_tried(void *arg, enum mh_err err, const char *message)
+{
+    struct op *op = arg;
+
+    if (err != MH_OK) {
+        refuse(op, MH_INVALID, "the plugin does not start: %s", message);
+        return;
+    }
+    store_version(op, plugin_tried_version(plugin_of(op)), op->install || op->entry->enabled,
+                  on_version_stored);
+}
+
+static void try_version(struct op *op)
+{
+    json_t        *faults = NULL, *config = NULL;
+    const json_t  *before = op->install ? NULL : plugin_version(op->entry->plugin)->config;
+    const json_t  *given = op->given || op->install ? op->given : before;
+    enum mh_err    err = manifest_config(&op->version.manifest, given, before, &config, &faults);
+
+    if (err != MH_OK) {
+        finish(op, err, json_pack("{s:s, s:o}", "detail", "the configuration is not valid",
+                                  "errors", faults));
+        return;
+    }
+    json_decref(op->version.config);
+    op->version.config = config;
+    if (op->install) {
+        struct plugin_version copy = plugin_version_copy(&op->version);
+        op->plugin = plugin_new(&op->ps->spec.plugin, &copy);
+    }
+    plugin_try(plugin_of(op), &op->version, on_tried, op);
+}
+
+/* ---- Read, inspect, check ------------------------------------------------------------------------ */
+
+static bool permissions_within(const struct manifest *now, const struct manifest *approved)
+{
+    const json_t *list = json_object_get(now->json, "permissions");
+
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (!manifest_permits(approved, json_string_value(json_array_get(list, i))))
+            return false;
+    return true;
+}
+
+static enum mh_err reserve_name(struct op *op, const char *name)
+{
+    if (map_get(&op->ps->entries, name) != NULL)
+        return MH_CONFLICT;
+    if (op->ps->entries.count >= MAX_PLUGINS)
+        return MH_BUSY;
+    op->entry = add_entry(op->ps, name);
+    op->entry->busy = true;
+    return MH_OK;
+}
+
+static void check_manifest(struct op *op)
+{
+    const struct manifest *m = &op->version.manifest;
+
+    if (op->install) {
+        enum mh_err err = reserve_name(op, m->name);
+        if (err != MH_OK) {
+            refuse(op, err, err == MH_CONFLICT ? "a plugin '%s' is installed already; use reload or "
+                   "config to change it" : "there is no room for '%s'", m->name);
+            return;
+        }
+    } else if (strcmp(m->name, op->entry->name) != 0) {
+        refuse(op, MH_CONFLICT, "the plugin now calls itself '%s'", m->name);
+        return;
+    } else if (!permissions_within(m, &plugin_version(op->entry->plugin)->manifest)) {
+        refuse(op, MH_FORBIDDEN, "the new version wants more permissions than were approved; "
+               "uninstall it and install it again to approve them");
+        return;
+    }
+    try_version(op);
+}
+
+static void on_inspected(void *arg, enum mh_err err, json_t *json, const char *message)
+{
+    struct op        *op = arg;
+    struct json_fault fault;
+
+    if (err != MH_OK) {
+        refuse(op, MH_INVALID, "the plugin does not load: %s", message);
+        return;
+    }
+    if (manifest_read(json, &op->version.manifest, &fault) != MH_OK) {
+        refuse(op, MH_INVALID, "the manifest is not valid: %s %s", fault.pointer, fault.text);
+        return;
+    }
+    op->version.files = json_incref(op->files);
+    op->version.source = mem_strdup(op->source);
+    check_manifest(op);
+}
+
+/* The first folder of that name wins, so that an operator's comes before a shipped one. */
+static enum mh_err read_named(struct op *op, char *why, size_t why_bytes)
+{
+    for (const char *const *dir = op->ps->spec.dirs; *dir != NULL; dir++) {
+        char       *folder = mem_printf("%s/%s", *dir, op->source);
+        enum mh_err err = source_read(folder, &op->files, why, why_bytes);
+        free(folder);
+        if (err != MH_NOT_FOUND)
+            return err;
+    }
+    snprintf(why, why_bytes, "there is no plugin '%.40s' in the plugin folders", op->source);
+    return MH_NOT_FOUND;
+}
+
+static void read_source(struct op *op)
+{
+    char        why[256] = "a source is the name of a shipped plugin, or file:FOLDER";
+    enum mh_err err = MH_INVALID;
+
+    if (strncmp(op->source, "file:", 5) == 0)
+        err = source_read(op->source + 5, &op->files, why, sizeof why);
+    else if (manifest_name_valid(op->source))
+        err = read_named(op, why, sizeof why);
+    if (err != MH_OK) {
+        refuse(op, err == MH_NOT_FOUND && op->install ? MH_INVALID : err, "%s", why);
+        return;
+    }
+    err = instance_inspect(op->ps->spec.plugin.host, op->source, op->files, on_inspected, op);
+    if (err != MH_OK)
+        refuse(op, err, "moonhook-sandbox could not be started");
+}
+
+/* ---- What operators do ------------------------------------------------------------------------------ */
+
+void plugins_install(struct plugins *ps, const char *source, const json_t *config,
+                     plugins_done *done, void *arg)
+{
+    struct op *op = op_new(ps, done, arg);
+
+    op->install = true;
+    op->source = mem_strdup(source);
+    op->given = config ? json_deep_copy(config) : json_object();
+    read_source(op);
+}
+
+void plugins_reload(struct plugins *ps, const char *name, plugins_done *done, void *arg)
+{
+    struct op *op = op_on(ps, name, done, arg);
+
+    if (op == NULL)
+        return;
+    op->source = mem_strdup(plugin_version(op->entry->plugin)->source);
+    read_source(op);
+}
+
+void plugins_configure(struct plugins *ps, const char *name, const json_t *config,
+                       plugins_done *done, void *arg)
+{
+    struct op *op = op_on(ps, name, done, arg);
+
+    if (op == NULL)
+        return;
+    op->version = plugin_version_copy(plugin_version(op->entry->plugin));
+    op->given = json_deep_copy(config);
+    try_version(op);
+}
+
+static void on_switched(void *arg, enum mh_err err)
+{
+    struct op *op = arg;
+
+    if (err != MH_OK) {
+        refuse(op, err, "Redis did not take the change; nothing was changed");
+        return;
+    }
+    op->entry->enabled = !op->entry->enabled;
+    if (op->entry->enabled)
+        plugin_start(op->entry->plugin);
+    else
+        plugin_stop(op->entry->plugin);
+    finish(op, MH_OK, plugin_describe(op->entry->plugin));
+}
+
+void plugins_enable(struct plugins *ps, const char *name, bool enabled, plugins_done *done,
+                    void *arg)
+{
+    struct op *op = op_on(ps, name, done, arg);
+
+    if (op == NULL)
+        return;
+    if (op->entry->enabled == enabled)
+        finish(op, MH_OK, plugin_describe(op->entry->plugin));
+    else
+        store_version(op, plugin_version(op->entry->plugin), enabled, on_switched);
+}
+
+static void on_removed(void *arg, enum mh_err err)
+{
+    struct op *op = arg;
+
+    if (err != MH_OK) {
+        refuse(op, err, "Redis did not take the change; nothing was changed");
+        return;
+    }
+    map_remove(&op->ps->entries, op->entry->name);
+    entry_free(op->entry);
+    op->entry = NULL;
+    finish(op, MH_OK, json_pack("{s:b}", "uninstalled", 1));
+}
+
+void plugins_uninstall(struct plugins *ps, const char *name, plugins_done *done, void *arg)
+{
+    struct op *op = op_on(ps, name, done, arg);
+
+    if (op != NULL)
+        store_remove(ps->spec.store, "plugins", name, on_removed, op);
+}
+
+void plugins_available(struct plugins *ps, plugins_done *done, void *arg)
+{
+    plugins_survey(&ps->spec, done, arg);
+}
+
+static int describe_one(void *value, void *arg)
+{
+    const struct entry *e = value;
+    if (e->plugin != NULL)
+        json_array_append_new(arg, plugin_describe(e->plugin));
+    return 0;
+}
+
+json_t *plugins_describe(const struct plugins *ps)
+{
+    json_t *all = json_array();
+    map_each(&ps->entries, describe_one, all);
+    return all;
+}
