@@ -3,6 +3,7 @@
 #include "core/plugins.h"
 
 #include "base/log.h"
+#include "base/map.h"
 #include "core/source.h"
 
 #include <stdarg.h>
