@@ -1,5 +1,4 @@
 /* map.c - see map.h. Entries are small heap nodes in a tsearch tree. */
-#define _GNU_SOURCE
 #include "base/map.h"
 
 #include "base/util.h"

@@ -1,5 +1,4 @@
 /* util.c - small allocations that must succeed. */
-#define _GNU_SOURCE
 #include "base/util.h"
 
 #include <stdarg.h>
