@@ -1,4 +1,4 @@
-/* buf.c - see buf.h. Grows by doubling; never past max_bytes. */
+/* buf.c - see buf.h. Grows by doubling; never past max_bytes and the final NUL. */
 #include "base/buf.h"
 
 #include <stdarg.h>
@@ -9,7 +9,11 @@
 
 enum { FIRST_BYTES = 256 };
 
-void buf_init(struct buf *b, size_t max_bytes) { *b = (struct buf){ .max_bytes = max_bytes }; }
+/* No object is larger than PTRDIFF_MAX; with that, sums of lengths cannot wrap. */
+void buf_init(struct buf *b, size_t max_bytes)
+{
+    *b = (struct buf){ .max_bytes = max_bytes < PTRDIFF_MAX ? max_bytes : PTRDIFF_MAX - 1 };
+}
 
 void buf_deinit(struct buf *b)
 {
@@ -34,6 +38,8 @@ enum mh_err buf_reserve(struct buf *b, size_t count)
     size_t cap = b->cap > FIRST_BYTES ? b->cap : FIRST_BYTES;
     while (cap < need)
         cap *= 2;
+    if (cap > b->max_bytes + 1)
+        cap = b->max_bytes + 1;
     char *grown = realloc(b->data, cap);
     if (grown == NULL)
         return MH_NOMEM;

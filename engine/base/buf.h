@@ -23,11 +23,13 @@ MH_MUST_USE enum mh_err buf_append(struct buf *b, const void *bytes, size_t coun
 MH_MUST_USE enum mh_err buf_puts(struct buf *b, const char *text);
 MH_MUST_USE enum mh_err buf_printf(struct buf *b, const char *format, ...) MH_PRINTF(2, 3);
 
-/* Room for `count` more bytes after data + len; the caller then adds to len. */
+/* Room for `count` more bytes and a NUL after data + len. The caller adds to len,
+ * and sets the NUL if it is going to read the bytes as text. */
 MH_MUST_USE enum mh_err buf_reserve(struct buf *b, size_t count);
 
 /* Removes the first `count` bytes. */
 void buf_consume(struct buf *b, size_t count);
 
-/* Moves the bytes to the caller, who frees them; the buffer is then empty. */
+/* Moves the bytes to the caller, who frees them; the buffer is then empty. NULL
+ * when nothing was ever appended. */
 char *buf_take(struct buf *b, size_t *len);
