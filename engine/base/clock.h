@@ -15,7 +15,8 @@ int64_t clock_mono_us(void);
 /* "2026-01-22T10:00:00.000Z", NUL-terminated. */
 void clock_format(int64_t unix_ms, char out[CLOCK_TEXT_BYTES]);
 
-/* RFC 3339 with any offset, fraction optional. MH_INVALID otherwise. */
+/* RFC 3339 with any offset, fraction optional (cut to milliseconds); a leap second
+ * reads as the second after it. MH_INVALID otherwise, and *unix_ms is untouched. */
 MH_MUST_USE enum mh_err clock_parse(const char *text, int64_t *unix_ms);
 
 /* "250ms", "5s", "10m", "2h", "7d" or a bare number of milliseconds.
