@@ -1,15 +1,18 @@
-/* id.c - see id.h. Randomness is read from the kernel in blocks: one system
- * call for many ids. */
+/* id.c - see id.h. Randomness is read from the kernel in blocks: one system call
+ * for many ids. A forked child starts with an empty block, or it would make its
+ * parent's ids again. */
 #include "base/id.h"
 
 #include "base/clock.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
-enum { POOL_BYTES = 1000, TIME_CHARS = 10, RANDOM_BYTES = 10, MAX_CHARS = 64 };
+/* Up to 256 bytes getrandom() is never interrupted by a signal, nor short. */
+enum { POOL_BYTES = 250, TIME_CHARS = 10, RANDOM_BYTES = 10, MAX_CHARS = 64 };
 
 static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
 
@@ -39,18 +42,25 @@ void id_format(const char *prefix, int64_t unix_ms, const unsigned char random[1
     out[at + TIME_CHARS + 16] = '\0';
 }
 
+static struct {
+    unsigned char bytes[POOL_BYTES];
+    size_t        used;
+    bool          watched;                  /* for forks */
+} pool = { .used = POOL_BYTES };
+
+static void pool_empty(void) { pool.used = POOL_BYTES; }
+
 static const unsigned char *pool_take(void)
 {
-    static unsigned char pool[POOL_BYTES];
-    static size_t        used = POOL_BYTES;
-
-    if (used + RANDOM_BYTES > POOL_BYTES) {
-        if (getrandom(pool, sizeof pool, 0) != (ssize_t)sizeof pool)
-            abort();                       /* no kernel that we run on fails here */
-        used = 0;
+    if (!pool.watched)
+        pool.watched = pthread_atfork(NULL, NULL, pool_empty) == 0;
+    if (pool.used + RANDOM_BYTES > POOL_BYTES) {
+        if (getrandom(pool.bytes, POOL_BYTES, 0) != POOL_BYTES)
+            abort();                        /* no kernel that we run on fails here */
+        pool.used = 0;
     }
-    used += RANDOM_BYTES;
-    return pool + used - RANDOM_BYTES;
+    pool.used += RANDOM_BYTES;
+    return pool.bytes + pool.used - RANDOM_BYTES;
 }
 
 void id_new(const char *prefix, char out[MH_ID_BYTES])

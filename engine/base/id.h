@@ -17,7 +17,7 @@ enum { MH_ID_BYTES = 72 };                  /* longest id that is accepted, with
 void id_format(const char *prefix, int64_t unix_ms, const unsigned char random[10],
                char out[MH_ID_BYTES]);
 
-/* The same with the present time and the kernel's randomness. */
+/* The same with the present time and the kernel's randomness. For one thread. */
 void id_new(const char *prefix, char out[MH_ID_BYTES]);
 
 /* Letters, digits, '_', '-' and ':', 1 to 64 of them. No dot: it would make the
