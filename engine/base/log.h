@@ -31,6 +31,6 @@ void log_write(enum log_level level, const char *event, const char *format, ...)
 struct log_limit { int64_t last_ms; };
 int log_allowed(struct log_limit *limit);
 
-/* Writes `text` as "quoted", control characters and quotes escaped, cut to
- * what fits `size`. Returns `out`. */
+/* Writes `text` as "quoted": quotes, control characters and what is not UTF-8
+ * escaped, cut between characters to what fits `size`. Returns `out`. */
 const char *log_quote(const char *text, char *out, size_t size);
