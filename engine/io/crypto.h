@@ -1,6 +1,9 @@
 /* crypto.h - what moonhook needs of OpenSSL; the only module that includes it.
  *
- * Pure but for crypto_random(). Nothing is kept; nothing is logged. */
+ * Pure but for crypto_random() and the nonces of crypto_seal(); safe to call
+ * from any thread. An OpenSSL that fails on our own valid input ends the process
+ * with one line in the log: no result is ever "almost" signed or sealed. Data
+ * with 0 bytes may be NULL; none may have more than 2 GiB. */
 #pragma once
 
 #include "base/buf.h"
@@ -50,7 +53,9 @@ bool crypto_equal(const void *a, const void *b, size_t bytes);
  * open about another. */
 void crypto_seal(const unsigned char key[SEAL_KEY_BYTES], const char *about, const void *data,
                  size_t bytes, unsigned char *out);
-/* MH_DENIED when the key, `about` or any byte is not the one it was sealed with. */
+/* `bytes` counts all of `sealed`; `out` has room for bytes - SEAL_EXTRA_BYTES.
+ * MH_DENIED when the key, `about` or any byte is not the one it was sealed with;
+ * what then stands in `out` is zeroes. */
 MH_MUST_USE enum mh_err crypto_open(const unsigned char key[SEAL_KEY_BYTES], const char *about,
                                     const unsigned char *sealed, size_t bytes,
                                     unsigned char *out, size_t *out_bytes);
@@ -60,6 +65,7 @@ void crypto_hex(const void *data, size_t bytes, char *out);
 
 /* Standard alphabet, padded. `out` has room for 4 * ((bytes + 2) / 3) + 1. */
 void crypto_base64(const void *data, size_t bytes, char *out);
-/* Strict: standard alphabet, padded, no blanks. MH_INVALID, MH_TOO_LARGE. */
+/* Strict: standard alphabet, padded, no blanks, no bits set in the padding, so
+ * that no two texts mean the same bytes. MH_INVALID; MH_TOO_LARGE past out_max. */
 MH_MUST_USE enum mh_err crypto_base64_decode(const char *text, size_t bytes, unsigned char *out,
                                              size_t out_max, size_t *out_bytes);
