@@ -17,9 +17,11 @@ struct schedule { int64_t delay_ms[SCHEDULE_MAX]; unsigned count; };
 MH_MUST_USE enum mh_err schedule_parse(const char *text, struct schedule *out);
 
 /* Delay before attempt `made` + 1, when `made` attempts were made; -1 when there
- * is no further attempt. `random` is uniform over all of uint32_t. */
+ * is no further attempt. `random` is uniform over all of uint32_t; it spreads a
+ * delay evenly over the whole milliseconds within 10 % of it. */
 int64_t schedule_delay_ms(const struct schedule *s, unsigned made, uint32_t random);
 
-/* Retry-After (RFC 9110 10.2.3): seconds or an HTTP date. -1 when the text is
- * neither; never below 0; capped at `cap_ms`. */
+/* Retry-After (RFC 9110 10.2.3): seconds or an HTTP date in any of its three
+ * forms. -1 when the text is neither, so that the schedule decides; else 0 (a
+ * date in the past) to `cap_ms`. Expects the C locale's names of days and months. */
 int64_t schedule_retry_after_ms(const char *text, int64_t now_ms, int64_t cap_ms);
