@@ -25,14 +25,16 @@ struct signed_bytes {
 /* A new secret: "whsec_" + base64 of 32 random bytes. */
 void signer_new_secret(char out[SECRET_TEXT_BYTES]);
 
-/* MH_INVALID unless `secret` is "whsec_" + base64 of 24 to 64 bytes; `out` is
- * then untouched. Borrows every pointer. */
+/* MH_INVALID unless `secret` is "whsec_" + base64 of 24 to 64 bytes, and for an
+ * id that is empty or has a dot in it; `out` is then untouched. Borrows every
+ * pointer. */
 MH_MUST_USE enum mh_err signer_sign(const char *secret, const struct signed_bytes *what,
                                     struct signature *out);            /* "v1,..." */
 
 /* The receiving side (moonhook listen). `header` is a webhook-signature value:
- * several, separated by one blank; unknown versions are passed over. MH_DENIED
- * when none matches or |now_s - sent_at_s| > 300. Compares in constant time. */
+ * several, separated by one blank; unknown versions are passed over. MH_INVALID
+ * as above; MH_DENIED when none matches or |now_s - sent_at_s| > 300. Compares
+ * in constant time. */
 MH_MUST_USE enum mh_err signer_verify(const char *secret, const struct signed_bytes *what,
                                       const char *header, int64_t now_s);
 
