@@ -70,7 +70,8 @@ void id_new(const char *prefix, char out[MH_ID_BYTES])
 
 bool id_valid(const char *text)
 {
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-:";
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                  "0123456789_-:";
     size_t len = strlen(text);
     return len >= 1 && len <= MAX_CHARS && strspn(text, allowed) == len;
 }
