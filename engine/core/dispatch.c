@@ -53,14 +53,21 @@ static void start_attempt(struct dispatch *x, struct delivery *d)
     d->target->ops->attempt(d->target, d);
 }
 
+/* An attempt may end before it returns; the loop that is running then goes on. */
 static void pump(struct dispatch *x, struct target *t)
 {
+    if (t->pumping)
+        return;
+    t->pumping = true;
+    target_ref(t);
     while (!t->paused && !t->retired && !x->quiet && t->in_flight < t->max_in_flight) {
         struct delivery *d = next_delivery(t);
         if (d == NULL)
             break;
         start_attempt(x, d);
     }
+    t->pumping = false;
+    target_unref(t);
 }
 
 static void wait_in_line(struct delivery *d)

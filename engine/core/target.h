@@ -20,7 +20,7 @@ struct target_ops {
     enum target_kind kind;
     const char      *kind_name;             /* "plugin", "webhook" */
     bool (*wants)(struct target *t, const struct event *e);
-    /* Begins one attempt; dispatch_done() follows exactly once, not inside. */
+    /* Begins one attempt; dispatch_done() follows exactly once, maybe inside. */
     void (*attempt)(struct target *t, struct delivery *d);
     void (*release)(struct target *t);
 };
@@ -31,6 +31,7 @@ struct target {
     char        org[EVENT_ORG_BYTES];       /* "" for a plugin: it serves every org */
     unsigned    refs;
     unsigned    in_flight, max_in_flight;
+    bool        pumping;                    /* attempts are being started: dispatch's own */
     bool        paused;                     /* deliveries wait; none is started */
     bool        retired;                    /* uninstalled or deleted: none will be */
     const struct schedule *schedule;

@@ -1,0 +1,168 @@
+/* endpoint.c - see endpoint.h. */
+#include "webhook/endpoint.h"
+
+#include "core/policy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_TEXT = 500, MAX_HEADER_BYTES = 1000 };
+
+const struct json_field endpoint_fields[] = {
+    { "url",         JSON_IS_STRING, false },
+    { "events",      JSON_IS_ARRAY,  false },
+    { "org_id",      JSON_IS_STRING, false },
+    { "active",      JSON_IS_BOOL,   false },
+    { "description", JSON_IS_STRING, false },
+    { "headers",     JSON_IS_OBJECT, false },
+};
+const size_t endpoint_field_count = ARRAY_LEN(endpoint_fields);
+
+static const char *const own_headers[] = { "host", "content-length", "transfer-encoding",
+                                           "content-type", "connection", "webhook-id",
+                                           "webhook-timestamp", "webhook-signature" };
+
+/* A type, or its beginning and a star. */
+static bool pattern_valid(const char *pattern)
+{
+    size_t len = strlen(pattern);
+    return len > 0 && len < EVENT_TYPE_BYTES &&
+           strspn(pattern, "abcdefghijklmnopqrstuvwxyz0123456789_-.") + (pattern[len - 1] == '*') == len;
+}
+
+static enum mh_err check_events(const json_t *events, struct json_fault *fault)
+{
+    size_t count = json_array_size(events);
+
+    if (count == 0 || count > ENDPOINT_MAX_EVENTS)
+        return json_fault(fault, "/events", "must name 1 to %d event types or patterns",
+                          ENDPOINT_MAX_EVENTS);
+    for (size_t i = 0; i < count; i++) {
+        const char *pattern = json_string_value(json_array_get(events, i));
+        char        pointer[32];
+        snprintf(pointer, sizeof pointer, "/events/%zu", i);
+        if (pattern == NULL || !pattern_valid(pattern))
+            return json_fault(fault, pointer, "must be an event type, a beginning and *, or *");
+    }
+    return MH_OK;
+}
+
+static bool header_name_free(const char *name)
+{
+    size_t len = strlen(name);
+
+    if (len == 0 || len > 100 || strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                              "0123456789-_") != len)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(own_headers); i++)
+        if (strcasecmp(own_headers[i], name) == 0)
+            return false;
+    return strncasecmp(name, "x-mission-control-", 18) != 0;
+}
+
+static bool header_value_valid(const char *value)
+{
+    if (value == NULL || strlen(value) > MAX_HEADER_BYTES)
+        return false;
+    for (; *value != '\0'; value++)
+        if ((unsigned char)*value < 0x20 || *value == 0x7f)
+            return false;
+    return true;
+}
+
+static enum mh_err check_headers(const json_t *headers, struct json_fault *fault)
+{
+    const char *name;
+    json_t     *value;
+    char        pointer[128];
+
+    if (json_object_size(headers) > ENDPOINT_MAX_HEADERS)
+        return json_fault(fault, "/headers", "must be at most %d", ENDPOINT_MAX_HEADERS);
+    json_object_foreach((json_t *)headers, name, value) {
+        snprintf(pointer, sizeof pointer, "/headers/%.100s", name);
+        if (!header_name_free(name))
+            return json_fault(fault, pointer, "is no header name, or one that moonhook sets itself");
+        if (!header_value_valid(json_string_value(value)))
+            return json_fault(fault, pointer, "must be text of at most %d bytes in one line",
+                              MAX_HEADER_BYTES);
+    }
+    return MH_OK;
+}
+
+static enum mh_err check_url(const json_t *object, struct json_fault *fault)
+{
+    const char       *url = json_text_of(object, "url", NULL), *why;
+    struct policy_url parsed;
+
+    if (url == NULL)
+        return json_fault(fault, "/url", "is required");
+    if (strlen(url) > ENDPOINT_MAX_URL_BYTES)
+        return json_fault(fault, "/url", "must be at most %d bytes", ENDPOINT_MAX_URL_BYTES);
+    if (policy_url_parse(url, &parsed, &why) != MH_OK)
+        return json_fault(fault, "/url", "%s", why);
+    return MH_OK;
+}
+
+static json_t *defaults(void)
+{
+    return json_pack("{s:[s], s:b, s:s, s:{}}", "events", "*", "active", 1, "description", "",
+                     "headers");
+}
+
+enum mh_err endpoint_check(const json_t *given, const json_t *before, json_t **out,
+                           struct json_fault *fault)
+{
+    enum mh_err err = json_check(given, endpoint_fields, endpoint_field_count, fault);
+    if (err != MH_OK)
+        return err;
+    json_t *merged = before ? json_deep_copy(before) : defaults();
+    json_object_update(merged, (json_t *)given);
+    json_object_del(merged, "org_id");
+    err = check_url(merged, fault);
+    if (err == MH_OK)
+        err = check_events(json_object_get(merged, "events"), fault);
+    if (err == MH_OK)
+        err = check_headers(json_object_get(merged, "headers"), fault);
+    if (err == MH_OK && strlen(json_text_of(merged, "description", "")) > MAX_TEXT)
+        err = json_fault(fault, "/description", "must be at most %d bytes", MAX_TEXT);
+    if (err == MH_OK)
+        *out = merged;
+    else
+        json_decref(merged);
+    return err;
+}
+
+static bool pattern_matches(const char *pattern, const char *type)
+{
+    size_t len = strlen(pattern);
+    return pattern[len - 1] == '*' ? strncmp(pattern, type, len - 1) == 0
+                                   : strcmp(pattern, type) == 0;
+}
+
+bool endpoint_wants(const struct endpoint *e, const char *event_type)
+{
+    const json_t *events = json_object_get(e->json, "events");
+
+    for (size_t i = 0; i < json_array_size(events); i++)
+        if (pattern_matches(json_string_value(json_array_get(events, i)), event_type))
+            return true;
+    return false;
+}
+
+json_t *endpoint_describe(const struct endpoint *e)
+{
+    json_t *described = json_pack("{s:s, s:s}", "id", e->target.id, "org_id", e->target.org);
+
+    json_object_update(described, e->json);
+    return described;
+}
+
+json_t *endpoint_stored(const struct endpoint *e, const struct vault *vault)
+{
+    char   *sealed = vault_seal(vault, e->target.id, e->secret);
+    json_t *stored = json_pack("{s:s, s:s, s:O}", "org_id", e->target.org, "secret", sealed,
+                               "endpoint", e->json);
+    free(sealed);
+    return stored;
+}

@@ -1,0 +1,286 @@
+/* endpoints.c - see endpoints.h. */
+#include "webhook/endpoints.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "webhook/sender.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct endpoints { struct endpoints_spec spec; struct map all; };
+
+struct endpoints *endpoints_new(const struct endpoints_spec *spec)
+{
+    struct endpoints *es = mem_alloc(sizeof *es);
+    es->spec = *spec;
+    return es;
+}
+
+const struct endpoints_spec *endpoints_spec(const struct endpoints *es) { return &es->spec; }
+
+/* ---- As targets ------------------------------------------------------------------------ */
+
+static bool wants(struct target *t, const struct event *e)
+{
+    const struct endpoint *endpoint = container_of(t, struct endpoint, target);
+    return endpoint->active && endpoint_wants(endpoint, e->type);
+}
+
+static void on_pause_closed(struct timer *t)
+{
+    struct endpoint *e = container_of(t, struct endpoint, pause);
+
+    json_decref(e->json);
+    explicit_bzero(e->secret, sizeof e->secret);
+    free(e);
+}
+
+static void release(struct target *t)
+{
+    timer_close(&container_of(t, struct endpoint, target)->pause, on_pause_closed);
+}
+
+static void on_pause_over(struct timer *t)
+{
+    struct endpoint *e = container_of(t, struct endpoint, pause);
+    dispatch_pause(e->owner->spec.dispatch, &e->target, false);
+}
+
+static const struct target_ops ops = { TARGET_WEBHOOK, "webhook", wants, sender_attempt, release };
+
+/* Takes `json`; not yet a target. */
+static struct endpoint *endpoint_new(struct endpoints *es, const char *id, const char *org,
+                                     json_t *json)
+{
+    struct endpoint *e = mem_alloc(sizeof *e);
+
+    target_init(&e->target, &ops, id, org);
+    e->target.max_in_flight = es->spec.concurrency;
+    e->target.schedule = es->spec.schedule;
+    e->owner = es;
+    e->json = json;
+    e->active = json_bool_of(json, "active", true);
+    timer_init(&e->pause, es->spec.loop, on_pause_over);
+    return e;
+}
+
+static void begin_serving(struct endpoint *e)
+{
+    map_put(&e->owner->all, e->target.id, e);
+    dispatch_add_target(e->owner->spec.dispatch, &e->target);
+}
+
+static void end_serving(struct endpoint *e)
+{
+    dispatch_remove_target(e->owner->spec.dispatch, &e->target);
+    target_unref(&e->target);
+}
+
+static void free_one(void *value) { end_serving(value); }
+
+void endpoints_free(struct endpoints *es)
+{
+    map_clear(&es->all, free_one);
+    free(es);
+}
+
+/* ---- Loading at start ---------------------------------------------------------------------- */
+
+static void load_one(struct endpoints *es, const char *id, const json_t *stored)
+{
+    char   *secret = NULL;
+    json_t *json = json_object_get(stored, "endpoint");
+
+    if (!json_is_object(json) || !id_valid(id) ||
+        vault_unseal(es->spec.vault, id, json_text_of(stored, "secret", ""), &secret) != MH_OK) {
+        LOG_ERROR("webhook_not_loaded", "webhook=%s reason=\"not readable with this master key\"", id);
+        return;
+    }
+    struct endpoint *e = endpoint_new(es, id, json_text_of(stored, "org_id", "default"),
+                                      json_deep_copy(json));
+    snprintf(e->secret, sizeof e->secret, "%s", secret);
+    explicit_bzero(secret, strlen(secret));
+    free(secret);
+    begin_serving(e);
+}
+
+struct loading { struct endpoints *es; store_done *done; void *arg; };
+
+static void on_loaded(void *arg, enum mh_err err, json_t *all)
+{
+    struct loading *l = arg;
+    const char     *id;
+    json_t         *stored;
+
+    if (err == MH_OK)
+        json_object_foreach(all, id, stored)
+            load_one(l->es, id, stored);
+    l->done(l->arg, err);
+    free(l);
+}
+
+void endpoints_load(struct endpoints *es, store_done *done, void *arg)
+{
+    struct loading *l = mem_alloc(sizeof *l);
+
+    *l = (struct loading){ es, done, arg };
+    store_load(es->spec.store, "webhooks", on_loaded, l);
+}
+
+/* ---- What operators do ----------------------------------------------------------------------- */
+
+struct op {
+    struct endpoint *endpoint;              /* counted */
+    json_t          *merged;                /* of an update */
+    endpoints_done  *done;
+    void            *arg;
+};
+
+static struct op *op_new(struct endpoint *e, endpoints_done *done, void *arg)
+{
+    struct op *op = mem_alloc(sizeof *op);
+
+    target_ref(&e->target);
+    *op = (struct op){ .endpoint = e, .done = done, .arg = arg };
+    return op;
+}
+
+static void op_end(struct op *op, enum mh_err err, json_t *answer)
+{
+    op->done(op->arg, err, answer);
+    json_decref(answer);
+    json_decref(op->merged);
+    target_unref(&op->endpoint->target);
+    free(op);
+}
+
+static void store_endpoint(struct endpoint *e, store_done *done, void *arg)
+{
+    json_t *stored = endpoint_stored(e, e->owner->spec.vault);
+
+    store_put(e->owner->spec.store, "webhooks", e->target.id, stored, done, arg);
+    json_decref(stored);
+}
+
+static void on_created(void *arg, enum mh_err err)
+{
+    struct op       *op = arg;
+    struct endpoint *e = op->endpoint;
+    json_t          *answer = NULL;
+
+    if (err == MH_OK) {
+        target_ref(&e->target);             /* the registry's own */
+        begin_serving(e);
+        answer = endpoint_describe(e);
+        json_put(answer, "secret", json_string(e->secret));
+    }
+    op_end(op, err, answer);
+}
+
+void endpoints_create(struct endpoints *es, const char *org, json_t *merged, endpoints_done *done,
+                      void *arg)
+{
+    char id[MH_ID_BYTES], at[CLOCK_TEXT_BYTES];
+
+    id_new("wh", id);
+    clock_format(clock_now_ms(), at);
+    json_put(merged, "created_at", json_string(at));
+    struct endpoint *e = endpoint_new(es, id, org, merged);
+    signer_new_secret(e->secret);
+    struct op *op = op_new(e, done, arg);
+    target_unref(&e->target);               /* from here on the operation holds it */
+    store_endpoint(e, on_created, op);
+}
+
+static void on_updated(void *arg, enum mh_err err)
+{
+    struct op       *op = arg;
+    struct endpoint *e = op->endpoint;
+
+    if (err == MH_OK && !e->target.retired) {
+        json_decref(e->json);
+        e->json = json_incref(op->merged);
+        e->active = json_bool_of(e->json, "active", true);
+        dispatch_pause(e->owner->spec.dispatch, &e->target, false);
+    }
+    op_end(op, err, err == MH_OK ? endpoint_describe(e) : NULL);
+}
+
+void endpoints_update(struct endpoints *es, struct endpoint *e, json_t *merged,
+                      endpoints_done *done, void *arg)
+{
+    struct op *op = op_new(e, done, arg);
+    json_t    *before = e->json;
+
+    op->merged = merged;
+    e->json = merged;                       /* as it is to be stored */
+    json_t *stored = endpoint_stored(e, es->spec.vault);
+    e->json = before;
+    store_put(es->spec.store, "webhooks", e->target.id, stored, on_updated, op);
+    json_decref(stored);
+}
+
+static void on_deleted(void *arg, enum mh_err err)
+{
+    struct op       *op = arg;
+    struct endpoint *e = op->endpoint;
+
+    if (err == MH_OK && map_remove(&e->owner->all, e->target.id) != NULL)
+        end_serving(e);
+    op_end(op, err, err == MH_OK ? json_pack("{s:b}", "deleted", 1) : NULL);
+}
+
+void endpoints_delete(struct endpoints *es, struct endpoint *e, endpoints_done *done, void *arg)
+{
+    store_remove(es->spec.store, "webhooks", e->target.id, on_deleted, op_new(e, done, arg));
+}
+
+static void on_disabled(void *arg, enum mh_err err)
+{
+    struct endpoint *e = arg;
+
+    if (err != MH_OK)
+        LOG_WARN("disable_not_stored", "webhook=%s", e->target.id);
+    target_unref(&e->target);
+}
+
+void endpoints_disable(struct endpoint *e, const char *reason)
+{
+    if (!e->active)
+        return;
+    e->active = false;
+    json_put(e->json, "active", json_false());
+    json_put(e->json, "disabled_reason", json_string(reason));
+    LOG_WARN("webhook_disabled", "webhook=%s reason=\"%s\"", e->target.id, reason);
+    target_ref(&e->target);
+    store_endpoint(e, on_disabled, e);
+}
+
+struct listing { const char *org; json_t *all; };
+
+static int describe_one(void *value, void *arg)
+{
+    const struct endpoint *e = value;
+    struct listing        *l = arg;
+
+    if (l->org == NULL || strcmp(l->org, e->target.org) == 0)
+        json_array_append_new(l->all, endpoint_describe(e));
+    return 0;
+}
+
+json_t *endpoints_describe(const struct endpoints *es, const char *org)
+{
+    struct listing l = { org, json_array() };
+
+    map_each(&es->all, describe_one, &l);
+    return l.all;
+}
+
+struct endpoint *endpoints_find(const struct endpoints *es, const char *org, const char *id)
+{
+    struct endpoint *e = map_get(&es->all, id);
+    return e != NULL && (org == NULL || strcmp(org, e->target.org) == 0) ? e : NULL;
+}
