@@ -1,0 +1,91 @@
+/* deliveries.c - one delivery, its retry, and pages of a target's deliveries. */
+#include "api/deliveries.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char not_found[] = "no such delivery is stored for this org";
+
+static void on_read(void *arg, enum mh_err err, json_t *record)
+{
+    struct api_call *c = arg;
+
+    if (err == MH_OK)
+        api_answer(c, 200, json_incref(record));
+    else
+        api_problem(c, err, err == MH_NOT_FOUND ? not_found : NULL);
+}
+
+static bool key_of(const struct api_call *c, char key[DELIVERY_KEY_BYTES])
+{
+    struct delivery_parts parts;
+
+    int n = snprintf(key, DELIVERY_KEY_BYTES, "%s/%s", c->org, c->id);
+    return n > 0 && n < DELIVERY_KEY_BYTES && delivery_split(key, &parts) == MH_OK;
+}
+
+void deliveries_get(struct api_call *c)
+{
+    char key[DELIVERY_KEY_BYTES];
+
+    if (key_of(c, key))
+        queue_read_delivery(c->api->queue, key, on_read, c);
+    else
+        api_problem(c, MH_NOT_FOUND, not_found);
+}
+
+static void on_retried(void *arg, enum mh_err err)
+{
+    struct api_call *c = arg;
+
+    if (err == MH_OK)
+        api_answer(c, 202, json_pack("{s:s, s:s}", "id", c->id, "status", "pending"));
+    else
+        api_problem(c, err, err == MH_NOT_FOUND ? not_found
+                          : err == MH_CONFLICT ? "the delivery is under way already" : NULL);
+}
+
+void deliveries_retry(struct api_call *c)
+{
+    char key[DELIVERY_KEY_BYTES];
+
+    if (key_of(c, key))
+        queue_retry(c->api->queue, key, on_retried, c);
+    else
+        api_problem(c, MH_NOT_FOUND, not_found);
+}
+
+/* ---- Pages ----------------------------------------------------------------------------------- */
+
+static bool is_shown(const struct api_call *c, const json_t *record)
+{
+    const char *status = http_request_query(c->http, "status");
+
+    if (!c->key->admin && strcmp(json_text_of(record, "org_id", ""), c->key->org) != 0)
+        return false;
+    return status == NULL || strcmp(status, json_text_of(record, "status", "")) == 0;
+}
+
+static void on_page(void *arg, enum mh_err err, json_t *page)
+{
+    struct api_call *c = arg;
+
+    if (err != MH_OK) {
+        api_problem(c, err, NULL);
+        return;
+    }
+    json_t *items = json_array(), *all = json_object_get(page, "items");
+    for (size_t i = 0; i < json_array_size(all); i++)
+        if (is_shown(c, json_array_get(all, i)))
+            json_array_append(items, json_array_get(all, i));
+    api_answer(c, 200, json_pack("{s:o, s:O}", "items", items, "next",
+                                 json_object_get(page, "next")));
+}
+
+void deliveries_page(struct api_call *c, const char *target_id)
+{
+    size_t limit = (size_t)api_query_int(c, "limit", 50, 1, 200);
+
+    queue_read_log(c->api->queue, target_id, http_request_query(c->http, "cursor"), limit, on_page,
+                   c);
+}

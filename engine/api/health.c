@@ -1,0 +1,96 @@
+/* health.c - /healthz, /readyz and /metrics. */
+#include "api/routes.h"
+
+#include "base/util.h"
+#include "core/metrics.h"
+
+#include <stdlib.h>
+
+void health_live(struct api_call *c) { api_answer(c, 200, json_pack("{s:s}", "status", "ok")); }
+
+void health_ready(struct api_call *c)
+{
+    struct queue_stats stats = queue_stats(c->api->queue);
+
+    if (c->api->draining)
+        api_problem(c, MH_UNAVAILABLE, "the engine is stopping");
+    else if (!c->api->ready)
+        api_problem(c, MH_UNAVAILABLE, "the engine is starting");
+    else if (!redis_is_up(c->api->redis) || !stats.joined)
+        api_problem(c, MH_UNAVAILABLE, "Redis cannot be reached");
+    else
+        api_answer(c, 200, json_pack("{s:s}", "status", "ready"));
+}
+
+static void one(struct buf *out, const char *name, const char *type, const char *help, double value)
+{
+    metrics_begin(out, name, type, help);
+    metrics_sample(out, name, NULL, value);
+}
+
+static void write_pipeline(struct buf *out, const struct api *api)
+{
+    const struct dispatch_counts *n = dispatch_counts(api->dispatch);
+    struct queue_stats            stats = queue_stats(api->queue);
+
+    one(out, "moonhook_events_accepted_total", "counter", "Events accepted.", (double)n->accepted);
+    one(out, "moonhook_events_duplicate_total", "counter",
+        "Events refused as sent before, by their producer's id.", (double)n->duplicates);
+    metrics_begin(out, "moonhook_deliveries_total", "counter", "Deliveries that ended, by how.");
+    metrics_sample(out, "moonhook_deliveries_total", "status=\"delivered\"", (double)n->delivered);
+    metrics_sample(out, "moonhook_deliveries_total", "status=\"dead\"", (double)n->dead);
+    metrics_sample(out, "moonhook_deliveries_total", "status=\"cancelled\"", (double)n->cancelled);
+    one(out, "moonhook_attempts_failed_total", "counter", "Attempts that failed.", (double)n->failed);
+    one(out, "moonhook_deliveries_pending", "gauge", "Deliveries held by this engine or due.",
+        (double)stats.owned + (double)stats.due);
+    one(out, "moonhook_deliveries_owned", "gauge", "Deliveries held by this engine.",
+        (double)stats.owned);
+    one(out, "moonhook_deliveries_in_flight", "gauge", "Attempts under way in this engine.",
+        (double)dispatch_in_flight(api->dispatch));
+    one(out, "moonhook_deliveries_dead", "gauge", "Dead letters in Redis.", (double)stats.dead);
+    one(out, "moonhook_redis_up", "gauge", "1 while Redis answers.", redis_is_up(api->redis));
+}
+
+static void write_plugins(struct buf *out, const struct api *api)
+{
+    static const struct { const char *name, *key, *help; } rows[] = {
+        { "moonhook_hook_calls_total", "calls", "Hook calls, by plugin." },
+        { "moonhook_hook_failures_total", "failures", "Hook calls that failed, by plugin." },
+        { "moonhook_plugin_restarts_total", "restarts", "Processes that ended, by plugin." },
+    };
+    json_t *all = plugins_describe(api->plugins);
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        metrics_begin(out, rows[i].name, "counter", rows[i].help);
+        for (size_t j = 0; j < json_array_size(all); j++) {
+            json_t *plugin = json_array_get(all, j);
+            char   *labels = mem_printf("plugin=\"%s\"", json_text_of(plugin, "name", ""));
+            metrics_sample(out, rows[i].name, labels,
+                           (double)json_int_of(json_object_get(plugin, "metrics"), rows[i].key, 0));
+            free(labels);
+        }
+    }
+    json_decref(all);
+}
+
+static void write_broker(struct buf *out, const struct api *api)
+{
+    const struct broker_counts *n = broker_counts(api->broker);
+
+    one(out, "moonhook_requests_total", "counter", "Requests of plugins.", (double)n->requests);
+    one(out, "moonhook_requests_denied_total", "counter",
+        "Requests of plugins that their permissions do not allow.", (double)n->denied);
+}
+
+void health_metrics(struct api_call *c)
+{
+    struct buf out;
+    size_t     bytes;
+
+    buf_init(&out, 4 * MH_MIB);
+    write_pipeline(&out, c->api);
+    write_plugins(&out, c->api);
+    write_broker(&out, c->api);
+    char *text = buf_take(&out, &bytes);
+    api_answer_text(c, 200, "text/plain; version=0.0.4; charset=utf-8", text, bytes);
+}

@@ -1,0 +1,127 @@
+/* webhooks.c - webhook endpoints: create, read, change, delete, test. */
+#include "api/deliveries.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+
+static void on_done(void *arg, enum mh_err err, json_t *answer)
+{
+    struct api_call *c = arg;
+
+    if (err == MH_OK)
+        api_answer(c, c->route->success, json_incref(answer));
+    else
+        api_problem(c, err, NULL);
+}
+
+/* The endpoint of the path, if the key may see it; the problem is answered if not. */
+static struct endpoint *endpoint_of(struct api_call *c)
+{
+    struct endpoint *e = endpoints_find(c->api->endpoints, c->key->admin ? NULL : c->key->org, c->id);
+    char             detail[160];
+
+    if (e == NULL) {
+        snprintf(detail, sizeof detail, "there is no webhook '%.72s'", c->id);
+        api_problem(c, MH_NOT_FOUND, detail);
+    }
+    return e;
+}
+
+void webhooks_post(struct api_call *c)
+{
+    struct json_fault fault = { .pointer = "", .text = "" };
+    const char       *org;
+    json_t           *merged = NULL;
+
+    if (api_org(c, &org) != MH_OK)
+        return;
+    enum mh_err err = id_valid(org) ? endpoint_check(c->body, NULL, &merged, &fault)
+                                    : json_fault(&fault, "/org_id", "is no valid org");
+    if (err != MH_OK)
+        api_fault(c, err, &fault);
+    else
+        endpoints_create(c->api->endpoints, org, merged, on_done, c);
+}
+
+void webhooks_list(struct api_call *c)
+{
+    const char *asked = http_request_query(c->http, "org_id");
+    const char *org = c->key->admin && asked == NULL ? NULL : c->org;
+
+    api_answer(c, 200, json_pack("{s:o, s:n}", "items", endpoints_describe(c->api->endpoints, org),
+                                 "next"));
+}
+
+void webhooks_get(struct api_call *c)
+{
+    struct endpoint *e = endpoint_of(c);
+
+    if (e != NULL)
+        api_answer(c, 200, endpoint_describe(e));
+}
+
+void webhooks_patch(struct api_call *c)
+{
+    struct json_fault fault = { .pointer = "", .text = "" };
+    struct endpoint  *e = endpoint_of(c);
+    json_t           *merged = NULL;
+
+    if (e == NULL)
+        return;
+    enum mh_err err = json_object_get(c->body, "org_id")
+        ? json_fault(&fault, "/org_id", "cannot be changed")
+        : endpoint_check(c->body, e->json, &merged, &fault);
+    if (err != MH_OK)
+        api_fault(c, err, &fault);
+    else
+        endpoints_update(c->api->endpoints, e, merged, on_done, c);
+}
+
+void webhooks_delete(struct api_call *c)
+{
+    struct endpoint *e = endpoint_of(c);
+
+    if (e != NULL)
+        endpoints_delete(c->api->endpoints, e, on_done, c);
+}
+
+static void on_tested(void *arg, enum mh_err err, size_t deliveries)
+{
+    struct api_call *c = arg;
+    struct event    *e = c->data;
+
+    if (err == MH_OK)
+        api_answer(c, 202, json_pack("{s:s, s:i}", "id", e->id, "deliveries", (int)deliveries));
+    else
+        api_problem(c, err, NULL);
+    event_unref(e);
+}
+
+void webhooks_test(struct api_call *c)
+{
+    struct endpoint  *e = endpoint_of(c);
+    struct event     *event = NULL;
+    struct json_fault fault = { .pointer = "", .text = "" };
+
+    if (e == NULL)
+        return;
+    json_t     *body = json_pack("{s:s, s:{s:s, s:s}}", "event", "webhook.test", "data", "webhook_id",
+                                 e->target.id, "message", "This is a test from moonhook.");
+    enum mh_err err = event_from_json(body, e->target.org, clock_now_ms(), &event, &fault);
+    json_decref(body);
+    if (err != MH_OK) {
+        api_fault(c, err, &fault);
+        return;
+    }
+    c->data = event;
+    dispatch_accept_for(c->api->dispatch, event, &e->target, on_tested, c);
+}
+
+void webhooks_deliveries(struct api_call *c)
+{
+    struct endpoint *e = endpoint_of(c);
+
+    if (e != NULL)
+        deliveries_page(c, e->target.id);
+}
