@@ -1,0 +1,10 @@
+/* engine.h - the running engine: what `moonhook serve` is. */
+#pragma once
+
+struct settings;
+
+/* Starts everything in order, prints `ready http://ADDR:PORT` on standard output,
+ * serves until SIGTERM or SIGINT, drains and stops. Returns the process's exit
+ * code: 0 after an orderly stop, 1 where it could not start or had to give up
+ * (the log says why). Borrows `settings` for as long as it runs. */
+int engine_run(const struct settings *settings);
