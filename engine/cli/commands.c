@@ -1,0 +1,115 @@
+/* commands.c - see commands.h. */
+#include "cli/commands.h"
+
+#include "cli/client.h"
+#include "core/settings.h"
+
+#define FLAG(name, help)         { name, OPTION_FLAG, NULL, help }
+#define VALUE(name, value, help) { name, OPTION_VALUE, value, help }
+#define MAYBE(name, value, help) { name, OPTION_MAYBE, value, help }
+
+static const struct option_spec event_send_options[] = {
+    VALUE("data", "JSON", "the event's data: JSON, @FILE, or - for standard input; none: {}"),
+    VALUE("id", "ID", "your own id: sent again within 24 h, the event is accepted once"),
+    VALUE("org", "ORG", "the org it belongs to; none: the key's"),
+    MAYBE("wait", "MS", "wait for the plugins' results, at most MS (10000)"),
+    VALUE("batch", "@FILE", "send every line of an NDJSON file as an event; - for standard input"),
+    { 0 },
+};
+
+static const struct option_spec webhook_add_options[] = {
+    VALUE("events", "TYPES", "alert,sla_breach,... or * for all, which is the default"),
+    VALUE("org", "ORG", "the org whose events it gets; none: the key's"),
+    VALUE("description", "TEXT", "for people"),
+    { 0 },
+};
+
+static const struct option_spec status_options[] = {
+    VALUE("status", "STATUS", "only pending, delivering, retrying, delivered, dead or cancelled"),
+    { 0 },
+};
+
+static const struct option_spec plugin_install_options[] = {
+    VALUE("config", "KEY=VALUE", "one configuration value, or @FILE.json with all; repeatable"),
+    { 0 },
+};
+
+static const struct option_spec key_create_options[] = {
+    VALUE("org", "ORG", "the org that the key belongs to; none: default"),
+    VALUE("scope", "SCOPE", "what it may do; repeatable"),
+    VALUE("name", "TEXT", "for people"),
+    { 0 },
+};
+
+static const struct option_spec listen_options[] = {
+    VALUE("port", "N", "on 127.0.0.1; 0, the default, lets the kernel choose"),
+    VALUE("secret", "WHSEC", "verify every request, answer others 401; - reads it from stdin"),
+    VALUE("status", "CODE", "answer verified requests with this status (200)"),
+    VALUE("count", "N", "end with exit code 0 after N verified requests"),
+    FLAG("json", "print one line of JSON per request"),
+    VALUE("name", "LABEL", "put before every request that is printed"),
+    { 0 },
+};
+
+const struct command commands[] = {
+    { .name = "serve", .arguments = "[--SETTING VALUE]...", .help = "run the engine",
+      .run_raw = serve_run, .more_help = settings_help },
+
+    { .name = "event send", .arguments = "TYPE [OPTION]...  |  --batch @FILE.ndjson",
+      .help = "send an event", .options = event_send_options, .common = client_options,
+      .max_words = 1, .run = event_send },
+    { .name = "event show", .arguments = "ID", .help = "tell an event's whole story",
+      .common = client_options, .min_words = 1, .max_words = 1, .run = event_show },
+
+    { .name = "webhook add", .arguments = "URL [OPTION]...",
+      .help = "add an endpoint; its secret is shown once", .options = webhook_add_options,
+      .common = client_options, .min_words = 1, .max_words = 1, .run = webhook_add },
+    { .name = "webhook list", .arguments = "", .help = "list the endpoints",
+      .common = client_options, .run = webhook_list },
+    { .name = "webhook show", .arguments = "ID", .help = "show one endpoint",
+      .common = client_options, .min_words = 1, .max_words = 1, .run = webhook_show },
+    { .name = "webhook remove", .arguments = "ID", .help = "remove an endpoint",
+      .common = client_options, .min_words = 1, .max_words = 1, .run = webhook_remove },
+    { .name = "webhook test", .arguments = "ID", .help = "send a test event to one endpoint",
+      .common = client_options, .min_words = 1, .max_words = 1, .run = webhook_test },
+    { .name = "webhook deliveries", .arguments = "ID [OPTION]...",
+      .help = "list what was sent to an endpoint", .options = status_options,
+      .common = client_options, .min_words = 1, .max_words = 1, .run = webhook_deliveries },
+    { .name = "webhook retry", .arguments = "DELIVERY_ID", .help = "try a delivery again, now",
+      .common = client_options, .min_words = 1, .max_words = 1, .run = webhook_retry },
+
+    { .name = "plugin available", .arguments = "", .help = "list the plugins that can be installed",
+      .common = client_options, .run = plugin_available },
+    { .name = "plugin list", .arguments = "", .help = "list the installed plugins",
+      .common = client_options, .run = plugin_list },
+    { .name = "plugin install", .arguments = "SOURCE [KEY=VALUE]...",
+      .help = "install a plugin: a name, or a folder", .options = plugin_install_options,
+      .common = client_options, .min_words = 1, .max_words = ANY_WORDS, .run = plugin_install },
+    { .name = "plugin config", .arguments = "NAME [KEY=VALUE]...",
+      .help = "show a plugin's configuration, or replace it", .options = plugin_install_options,
+      .common = client_options, .min_words = 1, .max_words = ANY_WORDS, .run = plugin_config },
+    { .name = "plugin remove", .arguments = "NAME", .help = "uninstall a plugin",
+      .common = client_options, .min_words = 1, .max_words = 1, .run = plugin_remove },
+    { .name = "plugin reload", .arguments = "NAME", .help = "read a plugin's files again",
+      .common = client_options, .min_words = 1, .max_words = 1, .run = plugin_reload },
+    { .name = "plugin enable", .arguments = "NAME", .help = "let a disabled plugin work again",
+      .common = client_options, .min_words = 1, .max_words = 1, .run = plugin_enable },
+    { .name = "plugin disable", .arguments = "NAME", .help = "stop a plugin, keep it installed",
+      .common = client_options, .min_words = 1, .max_words = 1, .run = plugin_disable },
+    { .name = "plugin logs", .arguments = "NAME", .help = "print what a plugin logged",
+      .common = client_options, .min_words = 1, .max_words = 1, .run = plugin_logs },
+    { .name = "plugin new", .arguments = "NAME", .help = "write a folder to start a plugin from",
+      .min_words = 1, .max_words = 1, .run = plugin_new },
+
+    { .name = "key create", .arguments = "[OPTION]...", .help = "make an API key; it is shown once",
+      .options = key_create_options, .common = client_options, .run = key_create },
+    { .name = "key list", .arguments = "", .help = "list the API keys",
+      .common = client_options, .run = key_list },
+    { .name = "key revoke", .arguments = "ID", .help = "revoke an API key",
+      .common = client_options, .min_words = 1, .max_words = 1, .run = key_revoke },
+
+    { .name = "listen", .arguments = "[OPTION]...",
+      .help = "receive webhooks here, verify and print them", .options = listen_options,
+      .run = listen_run },
+    { .name = NULL },
+};

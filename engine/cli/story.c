@@ -1,0 +1,121 @@
+/* story.c - see story.h. Whatever is missing in an answer is left out. */
+#include "cli/story.h"
+
+#include "cli/print.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ATTEMPT_INDENT = 2, DETAIL_INDENT = 6, LABEL_WIDTH = 10 };
+
+static void print_label(const char *label) { printf("%*s%-*s", DETAIL_INDENT, "", LABEL_WIDTH, label); }
+
+static void print_line(const char *label, const char *text)
+{
+    print_label(label);
+    print_safe(stdout, text);
+    putchar('\n');
+}
+
+/* A scalar beside its label, anything bigger as indented JSON below it. */
+static void print_member(const char *label, const json_t *value)
+{
+    if (value == NULL || json_is_null(value))
+        return;
+    if (json_is_string(value)) {
+        print_line(label, json_string_value(value));
+    } else {
+        print_line(label, "");
+        print_json(stdout, value, DETAIL_INDENT + 2);
+    }
+}
+
+static void print_response(const json_t *response)
+{
+    if (response == NULL)
+        return;
+    print_label("response");
+    printf("%lld\n", (long long)json_int_of(response, "status", 0));
+    print_member("", json_object_get(response, "body"));
+}
+
+static void print_error(const json_t *error)
+{
+    if (!json_is_object(error))
+        return;
+    print_label("error");
+    print_safe(stdout, json_text_of(error, "code", "?"));
+    fputs(": ", stdout);
+    print_safe(stdout, json_text_of(error, "message", ""));
+    putchar('\n');
+}
+
+static void print_logs(const json_t *logs)
+{
+    size_t  i;
+    json_t *line;
+
+    json_array_foreach(logs, i, line)
+        print_line(json_text_of(line, "level", "log"), json_text_of(line, "message", ""));
+}
+
+static void print_attempt(const json_t *attempt)
+{
+    char *status = print_value(json_object_get(attempt, "status"));
+
+    printf("%*sattempt %lld  ", ATTEMPT_INDENT, "", (long long)json_int_of(attempt, "number", 0));
+    print_safe(stdout, status);
+    printf("  %lld ms  ", (long long)json_int_of(attempt, "duration_ms", 0));
+    print_safe(stdout, json_text_of(attempt, "started_at", ""));
+    putchar('\n');
+    print_member("request", json_object_get(attempt, "request"));
+    print_response(json_object_get(attempt, "response"));
+    print_member("result", json_object_get(attempt, "result"));
+    print_error(json_object_get(attempt, "error"));
+    print_logs(json_object_get(attempt, "logs"));
+    free(status);
+}
+
+void story_print_delivery(const json_t *delivery)
+{
+    const json_t *target = json_object_get(delivery, "target");
+    const char   *next = json_text_of(delivery, "next_attempt_at", NULL);
+    size_t        i;
+    json_t       *attempt;
+
+    print_safe(stdout, json_text_of(target, "kind", "target"));
+    putchar(' ');
+    print_safe(stdout, json_text_of(target, "id", "?"));
+    fputs("  ", stdout);
+    print_safe(stdout, json_text_of(delivery, "status", "?"));
+    fputs("  ", stdout);
+    print_safe(stdout, json_text_of(delivery, "id", ""));
+    putchar('\n');
+    json_array_foreach(json_object_get(delivery, "attempts"), i, attempt)
+        print_attempt(attempt);
+    if (next != NULL) {
+        printf("%*snext attempt at ", ATTEMPT_INDENT, "");
+        print_safe(stdout, next);
+        putchar('\n');
+    }
+}
+
+void story_print_event(const json_t *event)
+{
+    static const struct column columns[] = {
+        { "event", "id" }, { "type", "event" }, { "org", "org_id" }, { "at", "timestamp" }, { 0 } };
+    const json_t *deliveries = json_object_get(event, "deliveries");
+    size_t        i;
+    json_t       *delivery;
+
+    print_fields(event, columns, 0);
+    puts("data");
+    print_json(stdout, json_object_get(event, "data"), 2);
+    if (json_array_size(deliveries) == 0)
+        puts("\nno delivery: no plugin and no webhook took this event");
+    json_array_foreach(deliveries, i, delivery) {
+        putchar('\n');
+        story_print_delivery(delivery);
+    }
+}

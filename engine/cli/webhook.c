@@ -1,0 +1,144 @@
+/* webhook.c - `moonhook webhook ...`: endpoints and their deliveries. */
+#include "base/util.h"
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/print.h"
+#include "cli/story.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct column endpoint_fields[] = {
+    { "id", "id" }, { "url", "url" }, { "events", "events" }, { "org", "org_id" },
+    { "active", "active" }, { "description", "description" }, { "headers", "headers" },
+    { "created", "created_at" }, { "secret", "secret" }, { 0 },
+};
+
+/* ---- What is shown ------------------------------------------------------------------- */
+
+static void show_added(const json_t *answer)
+{
+    print_fields(answer, endpoint_fields, 0);
+    puts("Keep the secret now: it is not shown again.");
+}
+
+static void show_one(const json_t *answer) { print_fields(answer, endpoint_fields, 0); }
+
+static void show_list(const json_t *answer)
+{
+    static const struct column columns[] = {
+        { "ID", "id" }, { "ACTIVE", "active" }, { "EVENTS", "events" }, { "ORG", "org_id" },
+        { "URL", "url" }, { "DESCRIPTION", "description" }, { 0 } };
+
+    print_list(answer, columns, "no webhooks; moonhook webhook add URL makes one");
+}
+
+static void show_deliveries(const json_t *answer)
+{
+    static const struct column columns[] = {
+        { "ID", "id" }, { "STATUS", "status" }, { "EVENT", "event" }, { "EVENT ID", "event_id" },
+        { "NEXT ATTEMPT", "next_attempt_at" }, { 0 } };
+
+    print_list(answer, columns, "no deliveries");
+}
+
+static void show_removed(const json_t *answer)
+{
+    (void)answer;
+    puts("removed");
+}
+
+static void show_tested(const json_t *answer)
+{
+    printf("test event ");
+    print_safe(stdout, json_text_of(answer, "id", "?"));
+    puts(" is on its way; moonhook event show tells what becomes of it");
+}
+
+static void show_retried(const json_t *answer)
+{
+    if (json_object_get(answer, "target"))
+        story_print_delivery(answer);
+    else
+        puts("it is tried again now");
+}
+
+/* ---- Commands -------------------------------------------------------------------------- */
+
+/* "alert,sla_breach" as a list. */
+static json_t *event_types(const char *text)
+{
+    json_t *types = json_array();
+    char   *copy = mem_strdup(text), *rest = copy;
+
+    for (char *type; (type = strsep(&rest, ", ")) != NULL;)
+        if (*type != '\0')
+            json_array_append_new(types, json_string(type));
+    free(copy);
+    return types;
+}
+
+int webhook_add(const struct options *given)
+{
+    json_t *body = json_object();
+
+    json_put(body, "url", json_string(given->word[0]));
+    json_put(body, "events", event_types(options_text(given, "events", "*")));
+    if (options_has(given, "org"))
+        json_put(body, "org_id", json_string(options_text(given, "org", "")));
+    if (options_has(given, "description"))
+        json_put(body, "description", json_string(options_text(given, "description", "")));
+    return client_run(given, &(struct client_request){ .method = "POST", .path = "/api/webhooks",
+                                                       .body = body }, show_added);
+}
+
+int webhook_list(const struct options *given)
+{
+    return client_run(given, &(struct client_request){ .method = "GET", .path = "/api/webhooks" },
+                      show_list);
+}
+
+/* The request about the thing that the first word names. */
+static int about(const struct options *given, const char *method, const char *before,
+                 const char *behind, void (*show)(const json_t *))
+{
+    char *path = client_path(before, given->word[0], behind);
+    int   code = client_run(given, &(struct client_request){ .method = method, .path = path },
+                            show);
+
+    free(path);
+    return code;
+}
+
+int webhook_show(const struct options *given)
+{
+    return about(given, "GET", "/api/webhooks/", "", show_one);
+}
+
+int webhook_remove(const struct options *given)
+{
+    return about(given, "DELETE", "/api/webhooks/", "", show_removed);
+}
+
+int webhook_test(const struct options *given)
+{
+    return about(given, "POST", "/api/webhooks/", "/test", show_tested);
+}
+
+int webhook_deliveries(const struct options *given)
+{
+    const char *status = options_text(given, "status", NULL);
+    char       *encoded = client_encode(status ? status : "");
+    char       *behind = mem_printf("/deliveries%s%s", status ? "?status=" : "", encoded);
+    int         code = about(given, "GET", "/api/webhooks/", behind, show_deliveries);
+
+    free(behind);
+    free(encoded);
+    return code;
+}
+
+int webhook_retry(const struct options *given)
+{
+    return about(given, "POST", "/api/deliveries/", "/retry", show_retried);
+}
