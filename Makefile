@@ -1,0 +1,66 @@
+# Makefile - the face of the project; every rule is a step that a person could type.
+# The build itself is CMakeLists.txt, with one folder per kind of build:
+# build/ to use, build-test/ with sanitizers and the unit tests.
+
+PREFIX ?= /usr/local
+
+.PHONY: all demo test lint bench dev fuzz asan clean install help build build-test
+.DEFAULT_GOAL := all
+
+# $(call cmake,FOLDER,OPTIONS): configures once, then builds; on a terminal ninja
+# shows one line, elsewhere only what goes wrong.
+define cmake
+@[ -f $(1)/build.ninja ] || cmake -B $(1) -G Ninja --log-level=WARNING $(2) >/dev/null
+@cd $(1) && ninja $$([ -t 1 ] || echo --quiet)
+endef
+
+# $(call npm,FOLDER): what package-lock.json pins, unless it is there already.
+define npm
+@cd $(1) && { [ node_modules/.package-lock.json -nt package-lock.json ] || \
+  { npm ci --silent --no-audit --no-fund && touch node_modules/.package-lock.json; }; }
+endef
+
+all: build
+
+build:
+	@.ci/install-packages build
+	$(call cmake,build)
+
+build-test:
+	@.ci/install-packages test
+	$(call cmake,build-test,-DMH_SANITIZE=ON)
+
+demo: build                     ## two alerts through a plugin and a webhook, shown
+	@tests/e2e/demo build
+
+test: build-test                ## all tests, under sanitizers
+	$(call npm,tests)
+	@tests/run build-test
+
+lint:                           ## the rules that a script can check
+	@tests/lint/check
+
+bench: build                    ## measure; benchmarks/run.mjs says what
+	@.ci/install-packages bench
+	$(call npm,benchmarks)
+	@node benchmarks/run.mjs
+
+dev: build-test                 ## serve with sanitizers; start again when a source changes
+	@tests/dev
+
+fuzz:                           ## fuzz every parser of foreign bytes for a while
+	@.ci/install-packages fuzz
+	@tests/fuzz/run
+
+asan: build-test                ## the demo on the sanitized build
+	@tests/e2e/demo build-test
+
+install: build                  ## into PREFIX (/usr/local) below DESTDIR
+	@cmake --install build --prefix $(PREFIX)
+
+clean:                          ## remove what was built
+	rm -rf build build-test build-fuzz
+
+help:                           ## this list
+	@echo "make            build moonhook and moonhook-sandbox in build/"
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1	/p' Makefile | awk -F'\t' '{ printf "make %-10s %s\n", $$1, $$2 }'
