@@ -1,6 +1,6 @@
 # Makefile - the face of the project; every rule is a step that a person could type.
 # The build itself is CMakeLists.txt, with one folder per kind of build:
-# build/ to use, build-test/ with sanitizers and the unit tests.
+# build/ to use, build-test/ with sanitizers, assertions and the unit tests.
 
 PREFIX ?= /usr/local
 
@@ -28,7 +28,7 @@ build:
 
 build-test:
 	@.ci/install-packages test
-	$(call cmake,build-test,-DMH_SANITIZE=ON)
+	$(call cmake,build-test,-DMH_SANITIZE=ON -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 -g")
 
 demo: build                     ## two alerts through a plugin and a webhook, shown
 	@tests/e2e/demo build
