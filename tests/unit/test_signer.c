@@ -49,7 +49,7 @@ TEST(signatures_match_the_official_vectors)
 static const char *secret_of(size_t count)
 {
     static char text[160];
-    char        key[100];
+    char        key[100] = { 0 };
     memset(key, 'k', count);
     snprintf(text, sizeof text, "whsec_");
     crypto_base64(key, count, text + strlen(text));
