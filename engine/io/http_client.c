@@ -1,0 +1,389 @@
+/* http_client.c - see http_client.h: one exchange from call to result. The pump
+ * between libcurl and the loop is in http_pump.c. */
+#include "io/http_client_internal.h"
+
+#include "base/log.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { MAX_HEADER_BYTES = 64 * 1024, CONNECT_TIMEOUT_MS = 10000, MAX_IDLE_HANDLES = 256 };
+
+struct http_exchange {
+    struct list         node;               /* in client->active or client->idle */
+    struct http_client *client;
+    CURL               *easy;
+    struct curl_slist  *headers;
+    struct buf          response_headers, body;
+    char                blocked[64];        /* the address that was refused */
+    bool                too_large;
+    char                error[CURL_ERROR_SIZE];
+    void              (*done)(void *arg, const struct http_result *);
+    void               *arg;
+};
+
+/* ---- What libcurl asks --------------------------------------------------------------- */
+
+static void print_address(const struct sockaddr *address, char out[64])
+{
+    char        host[INET6_ADDRSTRLEN] = "?";
+    bool        six = address->sa_family == AF_INET6;
+    const void *raw = six ? (const void *)&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr
+                          : (const void *)&((const struct sockaddr_in *)(const void *)address)->sin_addr;
+
+    inet_ntop(address->sa_family, raw, host, sizeof host);
+    snprintf(out, 64, "%s", host);
+}
+
+static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct http_exchange *x = arg;
+    struct http_client   *c = x->client;
+
+    if (purpose != CURLSOCKTYPE_IPCXN)
+        return CURL_SOCKET_BAD;
+    if (c->spec.allow != NULL && !c->spec.allow(c->spec.arg, &address->addr)) {
+        print_address(&address->addr, x->blocked);
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
+{
+    struct http_exchange *x = arg;
+
+    if (buf_append(&x->body, bytes, size * count) == MH_OK)
+        return size * count;
+    x->too_large = true;
+    return 0;
+}
+
+/* Keeps "name: value" lines of the last header block, names in lower case. */
+static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
+{
+    struct http_exchange *x = arg;
+    size_t                length = size * count, kept = length;
+    const char           *colon = memchr(bytes, ':', length);
+
+    if (length > 5 && memcmp(bytes, "HTTP/", 5) == 0) {
+        buf_reset(&x->response_headers);
+        return length;
+    }
+    while (kept > 0 && (bytes[kept - 1] == '\n' || bytes[kept - 1] == '\r'))
+        kept--;
+    if (colon == NULL || kept == 0)
+        return length;
+    for (char *c = bytes; c < colon; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c - 'A' + 'a');
+    if (buf_append(&x->response_headers, bytes, kept) != MH_OK ||
+        buf_puts(&x->response_headers, "\n") != MH_OK) {
+        x->too_large = true;
+        return 0;
+    }
+    return length;
+}
+
+/* ---- Handles: made once, used again ------------------------------------------------------ */
+
+static void set_constants(struct http_exchange *x)
+{
+    struct http_client *c = x->client;
+    CURL               *easy = x->easy;
+
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, x);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->error);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
+    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (c->ca_file != NULL) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, c->ca_file);
+        curl_easy_setopt(easy, CURLOPT_CAPATH, "/etc/ssl/certs");
+    }
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, x);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, x);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, x);
+}
+
+static struct http_exchange *take_handle(struct http_client *c)
+{
+    struct list *node = list_pop_front(&c->idle);
+
+    if (node != NULL) {
+        c->idle_count--;
+        return container_of(node, struct http_exchange, node);
+    }
+    struct http_exchange *x = mem_alloc(sizeof *x);
+    list_init(&x->node);
+    x->client = c;
+    x->easy = curl_easy_init();
+    if (x->easy == NULL)
+        abort();                            /* out of memory */
+    buf_init(&x->response_headers, MAX_HEADER_BYTES);
+    set_constants(x);
+    return x;
+}
+
+static void exchange_free(struct http_exchange *x)
+{
+    curl_slist_free_all(x->headers);
+    curl_easy_cleanup(x->easy);
+    buf_deinit(&x->response_headers);
+    buf_deinit(&x->body);
+    free(x);
+}
+
+static void give_back(struct http_exchange *x)
+{
+    struct http_client *c = x->client;
+
+    list_unlink(&x->node);
+    curl_slist_free_all(x->headers);
+    x->headers = NULL;
+    buf_reset(&x->response_headers);
+    buf_deinit(&x->body);
+    if (c->idle_count == MAX_IDLE_HANDLES) {
+        exchange_free(x);
+        return;
+    }
+    list_push_back(&c->idle, &x->node);
+    c->idle_count++;
+}
+
+/* ---- Starting -------------------------------------------------------------------------------- */
+
+static enum mh_err add_header(struct http_exchange *x, const char *line)
+{
+    if (strpbrk(line, "\r\n") != NULL || strchr(line, ':') == NULL)
+        return MH_INVALID;
+    struct curl_slist *grown = curl_slist_append(x->headers, line);
+    if (grown == NULL)
+        return MH_NOMEM;
+    x->headers = grown;
+    return MH_OK;
+}
+
+/* "Expect:" and "Content-Type:" without a value keep libcurl from adding its own. */
+static enum mh_err set_headers(struct http_exchange *x, const struct http_call *call)
+{
+    bool        typed = false;
+    enum mh_err err = add_header(x, "Expect:");
+
+    for (size_t i = 0; err == MH_OK && call->headers != NULL && call->headers[i] != NULL; i++) {
+        typed = typed || strncasecmp(call->headers[i], "content-type:", 13) == 0;
+        err = add_header(x, call->headers[i]);
+    }
+    if (err == MH_OK && !typed)
+        err = add_header(x, "Content-Type:");
+    curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, x->headers);
+    return err;
+}
+
+static void set_method(struct http_exchange *x, const struct http_call *call)
+{
+    bool post = call->body != NULL || strcmp(call->method, "POST") == 0 ||
+                strcmp(call->method, "PUT") == 0 || strcmp(call->method, "PATCH") == 0;
+
+    curl_easy_setopt(x->easy, CURLOPT_NOBODY, 0L);
+    if (post) {
+        curl_easy_setopt(x->easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(x->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_bytes);
+        curl_easy_setopt(x->easy, CURLOPT_COPYPOSTFIELDS, call->body ? call->body : "");
+    } else {
+        curl_easy_setopt(x->easy, CURLOPT_HTTPGET, 1L);
+    }
+    if (strcmp(call->method, "HEAD") == 0)
+        curl_easy_setopt(x->easy, CURLOPT_NOBODY, 1L);
+    curl_easy_setopt(x->easy, CURLOPT_CUSTOMREQUEST, call->method);
+}
+
+static void set_rest(struct http_exchange *x, const struct http_call *call)
+{
+    long timeout = (long)(call->timeout_ms > 0 ? call->timeout_ms : 1);
+
+    curl_easy_setopt(x->easy, CURLOPT_TIMEOUT_MS, timeout);
+    curl_easy_setopt(x->easy, CURLOPT_CONNECTTIMEOUT_MS,
+                     timeout < CONNECT_TIMEOUT_MS ? timeout : CONNECT_TIMEOUT_MS);
+    curl_easy_setopt(x->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+    curl_easy_setopt(x->easy, CURLOPT_USERNAME, call->user);
+    curl_easy_setopt(x->easy, CURLOPT_PASSWORD, call->password);
+}
+
+enum mh_err http_client_start(struct http_client *c, const struct http_call *call,
+                              void (*done)(void *arg, const struct http_result *), void *arg,
+                              struct http_exchange **out)
+{
+    struct http_exchange *x = take_handle(c);
+
+    x->done = done;
+    x->arg = arg;
+    x->too_large = false;
+    x->blocked[0] = x->error[0] = '\0';
+    buf_init(&x->body, call->max_response_bytes);
+    enum mh_err err = set_headers(x, call);
+    if (err == MH_OK && curl_easy_setopt(x->easy, CURLOPT_URL, call->url) != CURLE_OK)
+        err = MH_INVALID;
+    if (err != MH_OK) {
+        give_back(x);
+        return err;
+    }
+    set_method(x, call);
+    set_rest(x, call);
+    list_push_back(&c->active, &x->node);
+    if (curl_multi_add_handle(c->multi, x->easy) != CURLM_OK)
+        abort();                            /* out of memory */
+    *out = x;
+    return MH_OK;
+}
+
+void http_exchange_abandon(struct http_exchange *x)
+{
+    curl_multi_remove_handle(x->client->multi, x->easy);
+    give_back(x);
+}
+
+/* ---- Ending --------------------------------------------------------------------------------------- */
+
+static enum mh_err classify(const struct http_exchange *x, CURLcode code)
+{
+    static const struct { CURLcode code; enum mh_err err; } table[] = {
+        { CURLE_OK,                     MH_OK },
+        { CURLE_COULDNT_RESOLVE_HOST,   MH_DNS },
+        { CURLE_COULDNT_CONNECT,        MH_CONNECT },
+        { CURLE_OPERATION_TIMEDOUT,     MH_TIMEOUT },
+        { CURLE_SSL_CONNECT_ERROR,      MH_TLS },
+        { CURLE_PEER_FAILED_VERIFICATION, MH_TLS },
+        { CURLE_SSL_CERTPROBLEM,        MH_TLS },
+        { CURLE_SSL_CACERT_BADFILE,     MH_TLS },
+        { CURLE_SSL_CIPHER,             MH_TLS },
+        { CURLE_URL_MALFORMAT,          MH_INVALID },
+        { CURLE_UNSUPPORTED_PROTOCOL,   MH_INVALID },
+        { CURLE_FILESIZE_EXCEEDED,      MH_TOO_LARGE },
+    };
+    if (x->too_large)
+        return MH_TOO_LARGE;
+    if (code != CURLE_OK && x->blocked[0] != '\0')
+        return MH_BLOCKED;
+    for (size_t i = 0; i < ARRAY_LEN(table); i++)
+        if (table[i].code == code)
+            return table[i].err;
+    return MH_PROTOCOL;
+}
+
+static void explain(const struct http_exchange *x, CURLcode code, struct http_result *r)
+{
+    if (r->err == MH_BLOCKED)
+        snprintf(r->detail, sizeof r->detail,
+                 "the address %s is private; --allow-private would allow it", x->blocked);
+    else if (r->err == MH_TOO_LARGE)
+        snprintf(r->detail, sizeof r->detail, "the response is larger than allowed");
+    else if (r->err != MH_OK)
+        snprintf(r->detail, sizeof r->detail, "%.190s",
+                 x->error[0] ? x->error : curl_easy_strerror(code));
+}
+
+static int64_t time_of(CURL *easy, CURLINFO info)
+{
+    curl_off_t us = 0;
+    curl_easy_getinfo(easy, info, &us);
+    return (int64_t)us;
+}
+
+static void measure(CURL *easy, struct http_result *r)
+{
+    char *ip = NULL;
+    long  port = 0, status = 0;
+
+    r->timing = (struct http_timing){
+        .dns_us = time_of(easy, CURLINFO_NAMELOOKUP_TIME_T),
+        .connect_us = time_of(easy, CURLINFO_CONNECT_TIME_T),
+        .tls_us = time_of(easy, CURLINFO_APPCONNECT_TIME_T),
+        .first_byte_us = time_of(easy, CURLINFO_STARTTRANSFER_TIME_T),
+        .total_us = time_of(easy, CURLINFO_TOTAL_TIME_T),
+    };
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &ip);
+    curl_easy_getinfo(easy, CURLINFO_PRIMARY_PORT, &port);
+    r->status = (unsigned)status;
+    if (ip != NULL && ip[0] != '\0')
+        snprintf(r->address, sizeof r->address, strchr(ip, ':') ? "[%s]:%ld" : "%s:%ld", ip, port);
+}
+
+static void tell(struct http_exchange *x, const struct http_result *r)
+{
+    void (*done)(void *, const struct http_result *) = x->done;
+    void *arg = x->arg;
+
+    done(arg, r);
+    give_back(x);
+}
+
+void http_exchange_end(struct http_client *c, CURL *easy, CURLcode code)
+{
+    struct http_exchange *x = NULL;
+    struct http_result    r = { .err = MH_OK };
+
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&x);
+    r.err = classify(x, code);
+    explain(x, code, &r);
+    measure(easy, &r);
+    r.headers = x->response_headers.len ? x->response_headers.data : "";
+    r.headers_bytes = x->response_headers.len;
+    r.body = x->body.len ? x->body.data : "";
+    r.body_bytes = x->body.len;
+    curl_multi_remove_handle(c->multi, easy);
+    tell(x, &r);
+}
+
+void http_client_cancel_all(struct http_client *c)
+{
+    struct list *node;
+
+    while (!list_empty(&c->active)) {
+        struct http_exchange *x = container_of(c->active.next, struct http_exchange, node);
+        struct http_result    r = { .err = MH_CANCELLED, .headers = "", .body = "" };
+        curl_multi_remove_handle(c->multi, x->easy);
+        tell(x, &r);
+    }
+    while ((node = list_pop_front(&c->idle)) != NULL)
+        exchange_free(container_of(node, struct http_exchange, node));
+    c->idle_count = 0;
+}
+
+bool http_result_header(const struct http_result *r, const char *name, char *out, size_t size)
+{
+    size_t      name_bytes = strlen(name);
+    const char *line = r->headers, *end = r->headers + r->headers_bytes;
+
+    while (line < end) {
+        const char *stop = memchr(line, '\n', (size_t)(end - line));
+        if (stop == NULL)
+            stop = end;
+        if ((size_t)(stop - line) > name_bytes && memcmp(line, name, name_bytes) == 0 &&
+            line[name_bytes] == ':') {
+            const char *value = line + name_bytes + 1;
+            while (value < stop && *value == ' ')
+                value++;
+            snprintf(out, size, "%.*s", (int)(stop - value), value);
+            return true;
+        }
+        line = stop + 1;
+    }
+    return false;
+}

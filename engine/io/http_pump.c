@@ -1,0 +1,146 @@
+/* http_pump.c - libcurl's multi socket interface on the loop: it names sockets to
+ * watch and one timer; what happens on them is told back to it. */
+#include "io/http_client_internal.h"
+
+#include "base/util.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct watch {                              /* one socket of libcurl's */
+    uv_poll_t           poll;
+    struct http_client *client;
+    curl_socket_t       socket;
+};
+
+static void take_results(struct http_client *c)
+{
+    CURLMsg *message;
+    int      left;
+
+    while ((message = curl_multi_info_read(c->multi, &left)) != NULL)
+        if (message->msg == CURLMSG_DONE)
+            http_exchange_end(c, message->easy_handle, message->data.result);
+}
+
+static void act(struct http_client *c, curl_socket_t socket, int events)
+{
+    int running;
+
+    curl_multi_socket_action(c->multi, socket, events, &running);
+    take_results(c);
+}
+
+static void on_socket(uv_poll_t *poll, int status, int events)
+{
+    struct watch *w = container_of(poll, struct watch, poll);
+    int           flags = status < 0 ? CURL_CSELECT_ERR : 0;
+
+    if (events & UV_READABLE)
+        flags |= CURL_CSELECT_IN;
+    if (events & UV_WRITABLE)
+        flags |= CURL_CSELECT_OUT;
+    act(w->client, w->socket, flags);
+}
+
+static void on_time(struct timer *t)
+{
+    act(container_of(t, struct http_client, timer), CURL_SOCKET_TIMEOUT, 0);
+}
+
+static void on_timer_closed(struct timer *t)
+{
+    struct http_client *c = container_of(t, struct http_client, timer);
+
+    free(c->ca_file);
+    free(c);
+}
+
+static void on_watch_closed(uv_handle_t *handle)
+{
+    struct watch       *w = container_of((uv_poll_t *)handle, struct watch, poll);
+    struct http_client *c = w->client;
+
+    free(w);
+    if (--c->open_polls == 0 && c->closing)
+        timer_close(&c->timer, on_timer_closed);
+}
+
+static struct watch *watch_new(struct http_client *c, curl_socket_t socket)
+{
+    struct watch *w = mem_alloc(sizeof *w);
+
+    w->client = c;
+    w->socket = socket;
+    uv_poll_init_socket(c->loop, &w->poll, socket);
+    c->open_polls++;
+    curl_multi_assign(c->multi, socket, w);
+    return w;
+}
+
+static int on_watch(CURL *easy, curl_socket_t socket, int what, void *arg, void *assigned)
+{
+    struct http_client *c = arg;
+    struct watch       *w = assigned;
+
+    (void)easy;
+    if (what == CURL_POLL_REMOVE) {
+        if (w != NULL) {
+            uv_poll_stop(&w->poll);
+            uv_close((uv_handle_t *)&w->poll, on_watch_closed);
+            curl_multi_assign(c->multi, socket, NULL);
+        }
+        return 0;
+    }
+    if (w == NULL)
+        w = watch_new(c, socket);
+    uv_poll_start(&w->poll, (what & CURL_POLL_IN ? UV_READABLE : 0) |
+                            (what & CURL_POLL_OUT ? UV_WRITABLE : 0), on_socket);
+    return 0;
+}
+
+static int on_timer_wanted(CURLM *multi, long delay_ms, void *arg)
+{
+    struct http_client *c = arg;
+
+    (void)multi;
+    if (delay_ms < 0)
+        timer_stop(&c->timer);
+    else
+        timer_start(&c->timer, delay_ms);
+    return 0;
+}
+
+enum mh_err http_client_new(uv_loop_t *loop, const struct http_client_spec *spec,
+                            struct http_client **out)
+{
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return MH_NOMEM;
+    struct http_client *c = mem_alloc(sizeof *c);
+    c->spec = *spec;
+    c->loop = loop;
+    c->ca_file = spec->ca_file && spec->ca_file[0] ? mem_strdup(spec->ca_file) : NULL;
+    c->multi = curl_multi_init();
+    if (c->multi == NULL)
+        abort();                            /* out of memory */
+    list_init(&c->active);
+    list_init(&c->idle);
+    timer_init(&c->timer, loop, on_time);
+    curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_watch);
+    curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
+    curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted);
+    curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
+    curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)spec->max_connections);
+    *out = c;
+    return MH_OK;
+}
+
+void http_client_free(struct http_client *c)
+{
+    http_client_cancel_all(c);
+    c->closing = true;
+    c->open_polls++;                        /* held while the cleanup closes sockets */
+    curl_multi_cleanup(c->multi);
+    if (--c->open_polls == 0)
+        timer_close(&c->timer, on_timer_closed);
+}
