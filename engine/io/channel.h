@@ -21,7 +21,8 @@ struct channel_ops {
 /* Makes the pair: *child_fd is the other end, for the caller to hand on and close. */
 MH_MUST_USE enum mh_err channel_open(uv_loop_t *loop, const struct channel_ops *ops, void *arg,
                                      struct channel **out, int *child_fd);
-/* MH_TOO_LARGE, MH_BUSY (the queue is full), MH_NOMEM. */
+/* MH_TOO_LARGE, MH_BUSY (the queue is full), MH_NOMEM, MH_IO (the other side is gone;
+ * `ended` came or comes). */
 MH_MUST_USE enum mh_err channel_send(struct channel *c, const struct frame *frame);
 /* No callback comes after this. Frees on a later turn of the loop. */
 void channel_close(struct channel *c);

@@ -5,7 +5,8 @@
  * connection comes back by itself (first retry after 50 ms, then up to 1 s).
  * While it is away, commands fail at once with MH_UNAVAILABLE: nothing is queued
  * behind the caller's back. A command whose answer was lost also ends with
- * MH_UNAVAILABLE; whether Redis carried it out is then unknown. */
+ * MH_UNAVAILABLE; whether Redis carried it out is then unknown. A peer that owes
+ * an answer and sends nothing for some 5 s counts as lost. */
 #pragma once
 
 #include "io/loop.h"
@@ -17,23 +18,26 @@ struct redis;
 struct redis_spec {
     const char *url;        /* redis://[user:password@]host[:port][/db], rediss://..., unix:/path */
     const char *ca_file;    /* PEM added to the system's, for rediss://; NULL for none */
-    /* The state changed. up: authenticated and answering PING. May be NULL. */
+    /* The state changed; it is down at first. up: authenticated and answering PING.
+     * Commands that a loss ends get to know after this. May be NULL. */
     void (*state)(void *arg, bool up, const char *why);
     void  *arg;
 };
 
-/* MH_INVALID: a URL that cannot be read (the log says what is wrong). Connecting
- * itself goes on in the background. */
+/* MH_INVALID: a URL that cannot be read; MH_TLS: ca_file cannot be used (the log
+ * says what is wrong). Connecting itself goes on in the background. SIGPIPE is
+ * ignored from now on. */
 MH_MUST_USE enum mh_err redis_open(uv_loop_t *loop, const struct redis_spec *spec,
                                    struct redis **out);
-/* Pending commands end with MH_CANCELLED; frees on a later turn of the loop. */
+/* Pending commands end with MH_CANCELLED before this returns, and nothing is called
+ * after it; frees on a later turn of the loop. */
 void redis_close(struct redis *r);
 bool redis_is_up(const struct redis *r);
 
-/* `reply` is borrowed during the callback, NULL unless err is MH_OK. An error
+/* `reply` is borrowed during the callback, NULL if there was no answer. An error
  * that Redis itself answered is MH_IO (or MH_STALE when its text begins with
  * "STALE", MH_UNAVAILABLE for LOADING, READONLY, OOM, MISCONF, MASTERDOWN,
- * CLUSTERDOWN, NOREPLICAS), with the reply, so that its text can be logged. */
+ * CLUSTERDOWN, NOREPLICAS, BUSY), with the reply, so that its text can be logged. */
 typedef void redis_done(void *arg, enum mh_err err, const redisReply *reply);
 
 struct redis_args {                         /* binary safe; borrowed during the call */
@@ -42,7 +46,8 @@ struct redis_args {                         /* binary safe; borrowed during the 
     int          argc;
 };
 
-/* `done` (may be NULL) comes exactly once, never inside this call. */
+/* `done` (may be NULL) comes exactly once, never inside this call. MH_TOO_LARGE past
+ * 64 MiB. */
 void redis_send(struct redis *r, const struct redis_args *args, redis_done *done, void *arg);
 
 /* printf-like convenience in hiredis's format: "HGET %s %b". */
