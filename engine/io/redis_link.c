@@ -26,6 +26,8 @@ struct redis_link {
     redisReplyObjectFunctions make;         /* hiredis's own, behind our limits */
     uv_poll_t          poll;
     int                events;              /* that the poll is started with */
+    uv_prepare_t       flush;               /* runs while commands wait to be written */
+    bool               flushing;
     struct timer       tick;
     struct list        unanswered;
     bool               up, heard;           /* heard: bytes came since the last tick */
@@ -146,10 +148,27 @@ static void del_read(void *arg)
     want(l, l->events & ~UV_READABLE);
 }
 
+/* Commands are written before the loop sleeps, without asking whether there is
+ * room: there nearly always is, and starting and stopping the poll for that costs
+ * four system calls. What did not fit, or a connection under way, is polled for. */
+static void on_flush(uv_prepare_t *flush)
+{
+    struct redis_link *l = container_of(flush, struct redis_link, flush);
+
+    uv_prepare_stop(flush);
+    l->flushing = true;
+    redisAsyncHandleWrite(l->ac);
+    l->flushing = false;
+}
+
 static void add_write(void *arg)
 {
     struct redis_link *l = arg;
-    want(l, l->events | UV_WRITABLE);
+
+    if (l->flushing || !(l->ac->c.flags & REDIS_CONNECTED))
+        want(l, l->events | UV_WRITABLE);
+    else if (!(l->events & UV_WRITABLE))
+        uv_prepare_start(&l->flush, on_flush);
 }
 
 static void del_write(void *arg)
@@ -167,6 +186,11 @@ static void handle_closed(struct redis_link *l)
 static void poll_closed(uv_handle_t *handle)
 {
     handle_closed(container_of((uv_poll_t *)handle, struct redis_link, poll));
+}
+
+static void flush_closed(uv_handle_t *handle)
+{
+    handle_closed(container_of((uv_prepare_t *)handle, struct redis_link, flush));
 }
 
 static void tick_closed(struct timer *tick)
@@ -196,6 +220,7 @@ static void cleanup(void *arg)
     l->ac = NULL;
     drop_greetings(l);
     uv_close((uv_handle_t *)&l->poll, poll_closed);
+    uv_close((uv_handle_t *)&l->flush, flush_closed);
     timer_close(&l->tick, tick_closed);
     if (l->ops != NULL)
         l->ops->lost(l->owner, l->why, &l->unanswered);
@@ -337,8 +362,9 @@ enum mh_err redis_link_open(uv_loop_t *loop, const struct redis_url *url,
     fcntl(l->ac->c.fd, F_SETFD, FD_CLOEXEC);
     l->ops = ops;
     l->owner = owner;
-    l->open_handles = 2;
+    l->open_handles = 3;
     list_init(&l->unanswered);
+    uv_prepare_init(loop, &l->flush);
     timer_init(&l->tick, loop, on_tick);
     attach(l);
     limit_replies(l);

@@ -169,20 +169,22 @@ static bool read_local(struct relay *relay)
     return true;
 }
 
+/* All of it: one call takes no more than one TLS record, and says nothing then. */
 static bool write_remote(struct relay *relay)
 {
     struct chunk *c = &relay->outbound;
-    size_t        n = 0;
 
-    if (chunk_empty(c))
-        return true;
-    ERR_clear_error();
-    int result = SSL_write_ex(relay->ssl, c->bytes + c->from, c->to - c->from, &n);
-    if (result == 1)
+    while (!chunk_empty(c)) {
+        size_t n = 0;
+        ERR_clear_error();
+        int result = SSL_write_ex(relay->ssl, c->bytes + c->from, c->to - c->from, &n);
+        if (result != 1 && ssl_paused(relay, result))
+            return true;
+        if (result != 1) {
+            relay_close(relay);
+            return false;
+        }
         c->from += n;
-    else if (!ssl_paused(relay, result)) {
-        relay_close(relay);
-        return false;
     }
     return true;
 }
@@ -393,6 +395,8 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 
 static enum mh_err make_context(struct tls_bridge *b, const char *ca_file)
 {
+    char quoted[512];
+
     b->ctx = SSL_CTX_new(TLS_client_method());
     if (b->ctx == NULL)
         return MH_NOMEM;
@@ -403,8 +407,9 @@ static enum mh_err make_context(struct tls_bridge *b, const char *ca_file)
     SSL_CTX_set_default_verify_paths(b->ctx);
     if (ca_file == NULL || SSL_CTX_load_verify_file(b->ctx, ca_file) == 1)
         return MH_OK;
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-    LOG_ERROR("ca_file_invalid", "file=%s why=\"%s\"", ca_file, reason != NULL ? reason : "?");
+    bool readable = access(ca_file, R_OK) == 0;
+    LOG_ERROR("ca_file_invalid", "file=%s why=\"%s\"", log_quote(ca_file, quoted, sizeof quoted),
+              readable ? "it holds no PEM certificate" : strerror(errno));
     ERR_clear_error();
     return MH_TLS;
 }
