@@ -6,6 +6,7 @@
  * exactly once and never inside the call that gave it. */
 #include "io/redis.h"
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/util.h"
@@ -311,6 +312,7 @@ enum mh_err redis_open(uv_loop_t *loop, const struct redis_spec *spec, struct re
     r->loop = loop;
     r->spec = (struct redis_spec){ .state = spec->state, .arg = spec->arg };
     r->retry_ms = RETRY_FIRST_MS;
+    r->down_log.last_ms = clock_mono_ms();  /* a Redis that starts with us gets a second */
     r->open_handles = 2;
     list_init(&r->ended);
     uv_idle_init(loop, &r->turn);
