@@ -23,32 +23,32 @@ extern const struct command commands[];
 enum { ANY_WORDS = 10000 };
 
 /* One file per first word of the name. All return an enum cli_exit. */
-int serve_run(int argc, char **argv);
+int cmd_serve_run(int argc, char **argv);
 
-int event_send(const struct options *given);
-int event_show(const struct options *given);
+int cmd_event_send(const struct options *given);
+int cmd_event_show(const struct options *given);
 
-int webhook_add(const struct options *given);
-int webhook_list(const struct options *given);
-int webhook_show(const struct options *given);
-int webhook_remove(const struct options *given);
-int webhook_test(const struct options *given);
-int webhook_deliveries(const struct options *given);
-int webhook_retry(const struct options *given);
+int cmd_webhook_add(const struct options *given);
+int cmd_webhook_list(const struct options *given);
+int cmd_webhook_show(const struct options *given);
+int cmd_webhook_remove(const struct options *given);
+int cmd_webhook_test(const struct options *given);
+int cmd_webhook_deliveries(const struct options *given);
+int cmd_webhook_retry(const struct options *given);
 
-int plugin_available(const struct options *given);
-int plugin_list(const struct options *given);
-int plugin_install(const struct options *given);
-int plugin_config(const struct options *given);
-int plugin_remove(const struct options *given);
-int plugin_reload(const struct options *given);
-int plugin_enable(const struct options *given);
-int plugin_disable(const struct options *given);
-int plugin_logs(const struct options *given);
-int plugin_new(const struct options *given);
+int cmd_plugin_available(const struct options *given);
+int cmd_plugin_list(const struct options *given);
+int cmd_plugin_install(const struct options *given);
+int cmd_plugin_config(const struct options *given);
+int cmd_plugin_remove(const struct options *given);
+int cmd_plugin_reload(const struct options *given);
+int cmd_plugin_enable(const struct options *given);
+int cmd_plugin_disable(const struct options *given);
+int cmd_plugin_logs(const struct options *given);
+int cmd_plugin_new(const struct options *given);
 
-int key_create(const struct options *given);
-int key_list(const struct options *given);
-int key_revoke(const struct options *given);
+int cmd_key_create(const struct options *given);
+int cmd_key_list(const struct options *given);
+int cmd_key_revoke(const struct options *given);
 
-int listen_run(const struct options *given);
+int cmd_listen_run(const struct options *given);

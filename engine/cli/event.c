@@ -175,7 +175,7 @@ static int send_batch(const struct options *given, const char *argument)
 
 /* ---- Commands ---------------------------------------------------------------------------- */
 
-int event_send(const struct options *given)
+int cmd_event_send(const struct options *given)
 {
     const char *batch = options_text(given, "batch", NULL);
 
@@ -184,7 +184,7 @@ int event_send(const struct options *given)
     return batch ? send_batch(given, batch) : send_one(given);
 }
 
-int event_show(const struct options *given)
+int cmd_event_show(const struct options *given)
 {
     char *path = client_path("/api/events/", given->word[0], "");
     int   code = client_run(given, &(struct client_request){ .method = "GET", .path = path },

@@ -28,7 +28,7 @@ static void show_revoked(const json_t *answer)
     puts("revoked");
 }
 
-int key_create(const struct options *given)
+int cmd_key_create(const struct options *given)
 {
     json_t     *body = json_object(), *scopes = json_array();
     const char *scope;
@@ -46,13 +46,13 @@ int key_create(const struct options *given)
                                                        .body = body }, show_created);
 }
 
-int key_list(const struct options *given)
+int cmd_key_list(const struct options *given)
 {
     return client_run(given, &(struct client_request){ .method = "GET", .path = "/api/keys" },
                       show_list);
 }
 
-int key_revoke(const struct options *given)
+int cmd_key_revoke(const struct options *given)
 {
     char *path = client_path("/api/keys/", given->word[0], "");
     int   code = client_run(given, &(struct client_request){ .method = "DELETE", .path = path },

@@ -211,7 +211,7 @@ static int run(struct listener *l)
     return code;
 }
 
-int listen_run(const struct options *given)
+int cmd_listen_run(const struct options *given)
 {
     struct listener l;
     int             code = read_options(given, &l);

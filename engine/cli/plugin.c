@@ -89,7 +89,7 @@ static int config_of(const struct options *given, json_t *config)
     return code;
 }
 
-int plugin_install(const struct options *given)
+int cmd_plugin_install(const struct options *given)
 {
     json_t *config = json_object();
     int     code = config_of(given, config);
@@ -124,7 +124,7 @@ static int show_config(const struct options *given, const char *name)
     return found ? code : cli_failed("no plugin \"%s\" is installed", name);
 }
 
-int plugin_config(const struct options *given)
+int cmd_plugin_config(const struct options *given)
 {
     if (given->words == 1 && !options_has(given, "config"))
         return show_config(given, given->word[0]);
@@ -154,33 +154,33 @@ static int about(const struct options *given, const char *method, const char *be
     return code;
 }
 
-int plugin_available(const struct options *given)
+int cmd_plugin_available(const struct options *given)
 {
     return client_run(given, &(struct client_request){
         .method = "GET", .path = "/api/plugins/available" }, show_available);
 }
 
-int plugin_list(const struct options *given)
+int cmd_plugin_list(const struct options *given)
 {
     return client_run(given, &(struct client_request){
         .method = "GET", .path = "/api/plugins/installed" }, show_installed);
 }
 
-int plugin_remove(const struct options *given) { return about(given, "DELETE", "", show_done); }
+int cmd_plugin_remove(const struct options *given) { return about(given, "DELETE", "", show_done); }
 
-int plugin_reload(const struct options *given)
+int cmd_plugin_reload(const struct options *given)
 {
     return about(given, "POST", "/reload", show_done);
 }
 
-int plugin_enable(const struct options *given)
+int cmd_plugin_enable(const struct options *given)
 {
     return about(given, "POST", "/enable", show_done);
 }
 
-int plugin_disable(const struct options *given)
+int cmd_plugin_disable(const struct options *given)
 {
     return about(given, "POST", "/disable", show_done);
 }
 
-int plugin_logs(const struct options *given) { return about(given, "GET", "/logs", show_logs); }
+int cmd_plugin_logs(const struct options *given) { return about(given, "GET", "/logs", show_logs); }

@@ -1,4 +1,4 @@
-/* plugin_new.c - `moonhook plugin new`: a folder with a plugin that works as it is. */
+/* cmd_plugin_new.c - `moonhook plugin new`: a folder with a plugin that works as it is. */
 #include "base/util.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
@@ -59,7 +59,7 @@ static int write_file(const char *folder, const char *file, const char *text)
     return code;
 }
 
-int plugin_new(const struct options *given)
+int cmd_plugin_new(const struct options *given)
 {
     const char *folder = given->word[0];
     const char *slash = strrchr(folder, '/');

@@ -5,7 +5,7 @@
 #include "core/settings.h"
 #include "engine.h"
 
-int serve_run(int argc, char **argv)
+int cmd_serve_run(int argc, char **argv)
 {
     struct settings settings;
     enum log_level  level;

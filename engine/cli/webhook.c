@@ -79,7 +79,7 @@ static json_t *event_types(const char *text)
     return types;
 }
 
-int webhook_add(const struct options *given)
+int cmd_webhook_add(const struct options *given)
 {
     json_t *body = json_object();
 
@@ -93,7 +93,7 @@ int webhook_add(const struct options *given)
                                                        .body = body }, show_added);
 }
 
-int webhook_list(const struct options *given)
+int cmd_webhook_list(const struct options *given)
 {
     return client_run(given, &(struct client_request){ .method = "GET", .path = "/api/webhooks" },
                       show_list);
@@ -111,22 +111,22 @@ static int about(const struct options *given, const char *method, const char *be
     return code;
 }
 
-int webhook_show(const struct options *given)
+int cmd_webhook_show(const struct options *given)
 {
     return about(given, "GET", "/api/webhooks/", "", show_one);
 }
 
-int webhook_remove(const struct options *given)
+int cmd_webhook_remove(const struct options *given)
 {
     return about(given, "DELETE", "/api/webhooks/", "", show_removed);
 }
 
-int webhook_test(const struct options *given)
+int cmd_webhook_test(const struct options *given)
 {
     return about(given, "POST", "/api/webhooks/", "/test", show_tested);
 }
 
-int webhook_deliveries(const struct options *given)
+int cmd_webhook_deliveries(const struct options *given)
 {
     const char *status = options_text(given, "status", NULL);
     char       *encoded = client_encode(status ? status : "");
@@ -138,7 +138,7 @@ int webhook_deliveries(const struct options *given)
     return code;
 }
 
-int webhook_retry(const struct options *given)
+int cmd_webhook_retry(const struct options *given)
 {
     return about(given, "POST", "/api/deliveries/", "/retry", show_retried);
 }

@@ -134,6 +134,7 @@ static void on_joined(struct queue *q)
     redis_send(q->spec.redis, &args, on_reclaimed, q);
     command_deinit(&c);
     timer_start(&q->flush, 0);
+    q->spec.joined(q->spec.engine);
 }
 
 static int64_t integer_of(const redisReply *reply)

@@ -51,6 +51,9 @@ struct queue_spec {
     size_t        max_owned;
     int64_t       max_backlog;
     bool          alone;                    /* no other engine can live: the rest is dead */
+    /* Redis knows this engine: events can be accepted. At the start and after a loss. */
+    void        (*joined)(void *engine);
+    void         *engine;
     /* This engine now owns `d` (taken). Called for accepted and for claimed ones. */
     void        (*owned)(void *arg, struct delivery *d);
     /* The target of a claimed delivery; NULL if there is none of that id. */
@@ -98,6 +101,9 @@ void queue_retry(struct queue *q, const char *key, queue_accepted *done, void *a
 
 /* Too much is waiting: events are to be refused with MH_BUSY (Q6). */
 bool queue_is_full(const struct queue *q);
+
+/* Events and records that Redis has not confirmed yet, for a clean stop. */
+size_t queue_unwritten(const struct queue *q);
 
 /* "webhook" or "plugin", by the form of the id. */
 const char *queue_target_kind(const char *target_id);

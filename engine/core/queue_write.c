@@ -220,6 +220,11 @@ bool queue_is_full(const struct queue *q)
            q->accept_count >= q->spec.max_owned;
 }
 
+size_t queue_unwritten(const struct queue *q)
+{
+    return q->accept_count + q->finish_count + q->accepting + q->finishing;
+}
+
 /* ---- Finishing --------------------------------------------------------------------- */
 
 static const char *verdict_word(const struct delivery *d)
