@@ -22,7 +22,8 @@ static int child_main(void)
             n += snprintf(text + n, sizeof text - (size_t)n, "fd%d ", fd);
     sigprocmask(SIG_SETMASK, NULL, &blocked);
     sigaction(SIGPIPE, NULL, &pipe_action);
-    n += snprintf(text + n, sizeof text - (size_t)n, "blocked=%d ignored=%d leader=%d env=%s cwd=%s",
+    n += snprintf(text + n, sizeof text - (size_t)n,
+                  "blocked=%d ignored=%d leader=%d env=%s cwd=%s",
                   sigismember(&blocked, SIGUSR1), pipe_action.sa_handler == SIG_IGN,
                   getpgrp() == getpid(), getenv("TOLD") != NULL ? getenv("TOLD") : "none",
                   getcwd(cwd, sizeof cwd) != NULL ? cwd : "?");

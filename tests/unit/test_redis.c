@@ -508,7 +508,7 @@ TEST(a_url_that_cannot_be_read_is_refused)
     loop_end(&loop);
 }
 
-/* ---- A peer that is no Redis ---------------------------------------------------------------- */
+/* ---- A peer that is no Redis -------------------------------------------------------- */
 
 /* Answers the greeting with `text` and then waits to be killed. */
 static void begin_with_impostor(const char *text)
@@ -564,7 +564,7 @@ TEST(a_redis_that_is_loading_is_not_up)
     assert_int_equal(ups, 0);
 }
 
-/* ---- TLS --------------------------------------------------------------------------------------- */
+/* ---- TLS ------------------------------------------------------------------------- */
 
 static char ca[128], cert[128], key[128];
 
@@ -619,7 +619,7 @@ TEST(tls_carries_commands_both_ways_whatever_their_size)
     RUN_UNTIL(&loop, length.count > 0);
     assert_int_equal(length.integer, (long long)bytes);
     assert_int_equal(get[7].err, MH_OK);
-    assert_string_equal(get[7].text, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+    assert_int_equal(strspn(get[7].text, "x"), sizeof get[7].text - 1);
     free(value);
     end();
 }

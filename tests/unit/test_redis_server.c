@@ -217,9 +217,9 @@ TEST(a_data_directory_may_lie_deeper_than_a_socket_path_can_tell)
     }
     assert_int_equal(start(), MH_OK);
     open_client();
-    const char *url = redis_server_url(server);
-    assert_true(strlen(url) < 108);
-    char *shortcut = mem_strndup(url + strlen("unix:"), strlen(url) - strlen("unix:/data/redis.sock"));
+    const char *path = redis_server_url(server) + strlen("unix:");
+    assert_true(strlen(path) < 108);
+    char *shortcut = mem_strndup(path, strlen(path) - strlen("/data/redis.sock"));
     end();
     assert_int_equal(access(shortcut, F_OK), -1);
     free(shortcut);
@@ -268,7 +268,7 @@ TEST(a_data_directory_that_is_not_there_is_refused)
     loop_end(&loop);
 }
 
-/* ---- When it dies ------------------------------------------------------------------------------ */
+/* ---- When it dies ------------------------------------------------------------------ */
 
 TEST(after_kill_9_it_is_started_again_with_its_data)
 {
@@ -296,7 +296,7 @@ TEST(it_can_be_stopped_while_it_waits_to_start_it_again)
     end();
 }
 
-/* ---- When the engine dies ------------------------------------------------------------------------ */
+/* ---- When the engine dies ------------------------------------------------------------ */
 
 TEST(a_server_left_over_by_a_crash_is_adopted)
 {
