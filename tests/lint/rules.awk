@@ -30,6 +30,7 @@ BEGIN {
 
     # Libraries that more than one module may include, and which.
     shared["engine", "openssl"] = " engine/io/crypto engine/io/tls_bridge "
+    shared["engine", "hiredis"] = " engine/io/redis engine/io/redis_link "
 
     # Lua is what all of the sandbox is about.
     everywhere["sandbox", "lua.h"] = everywhere["sandbox", "lauxlib.h"] = 1
