@@ -12,24 +12,32 @@ enum { MAX_WAIT_MS = 30000, MAX_BATCH = 1000 };
 
 /* ---- One event --------------------------------------------------------------------------- */
 
-static bool is_cloudevent(const struct api_call *c)
+static enum event_form form_of(const struct api_call *c)
 {
     const char *type = http_request_header(c->http, "Content-Type");
-    return type != NULL && strncasecmp(type, "application/cloudevents+json", 28) == 0;
+    return type != NULL && strncasecmp(type, "application/cloudevents+json", 28) == 0
+        ? EVENT_CLOUDEVENT : EVENT_PLAIN;
 }
 
-static enum mh_err make_event(const struct api_call *c, const json_t *body, bool cloudevent,
-                              struct event **out, struct json_fault *fault)
+static enum mh_err make_event(const struct api_call *c, enum event_form form,
+                              struct json_span text, struct event **out, struct json_fault *fault)
 {
-    enum mh_err err = (cloudevent ? event_from_cloudevent : event_from_json)(
-        body, c->org, clock_now_ms(), out, fault);
+    enum mh_err err = event_parse(form, text, c->org, clock_now_ms(), out, fault);
 
     if (err == MH_OK && !c->key->admin && strcmp((*out)->org, c->key->org) != 0) {
         event_unref(*out);
-        json_fault(fault, "/org_id", "the API key belongs to another org");
+        (void)json_fault(fault, "/org_id", "the API key belongs to another org");
         return MH_FORBIDDEN;
     }
     return err;
+}
+
+static struct json_span body_of(const struct api_call *c)
+{
+    struct json_span span;
+
+    span.text = http_request_body(c->http, &span.bytes);
+    return span;
 }
 
 static void on_duplicate(void *arg, enum mh_err err, json_t *event)
@@ -95,14 +103,10 @@ void events_post(struct api_call *c)
 {
     struct json_fault fault = { .pointer = "", .text = "" };
     struct event     *e = NULL;
-    size_t            bytes;
-    const char       *text = http_request_body(c->http, &bytes);
 
     if (refuse_full(c))
         return;
-    enum mh_err err = json_parse(text, bytes, &c->body, &fault);
-    if (err == MH_OK)
-        err = make_event(c, c->body, is_cloudevent(c), &e, &fault);
+    enum mh_err err = make_event(c, form_of(c), body_of(c), &e, &fault);
     if (err != MH_OK) {
         api_fault(c, err, &fault);
         return;
@@ -152,15 +156,14 @@ static void on_item_accepted(void *arg, enum mh_err err, size_t deliveries)
     free(item);
 }
 
-static void accept_item(struct batch *b, size_t index, const json_t *body,
-                        const struct json_fault *parse_fault)
+static void accept_item(struct batch *b, size_t index, struct json_span text)
 {
-    struct json_fault  fault = { .pointer = "", .text = "" };
-    struct event      *e = NULL;
-    enum mh_err        err = parse_fault ? MH_INVALID : make_event(b->call, body, false, &e, &fault);
+    struct json_fault fault = { .pointer = "", .text = "" };
+    struct event     *e = NULL;
+    enum mh_err       err = make_event(b->call, EVENT_PLAIN, text, &e, &fault);
 
     if (err != MH_OK) {
-        json_array_set_new(b->outcomes, index, item_problem(err, parse_fault ? parse_fault : &fault));
+        json_array_set_new(b->outcomes, index, item_problem(err, &fault));
         batch_end_one(b);
         return;
     }
@@ -169,69 +172,71 @@ static void accept_item(struct batch *b, size_t index, const json_t *body,
     dispatch_accept(b->call->api->dispatch, e, on_item_accepted, item);
 }
 
-/* NDJSON to an array whose broken lines are strings that say what is wrong. */
-static json_t *parse_lines(const char *text, size_t bytes)
+/* The next line that is not blank. */
+static enum mh_err next_line(struct json_span all, size_t *at, struct json_span *out)
 {
-    json_t     *items = json_array();
-    const char *end = text + bytes;
-
-    while (text < end && json_array_size(items) <= MAX_BATCH) {
-        const char       *stop = memchr(text, '\n', (size_t)(end - text));
-        size_t            length = (size_t)((stop ? stop : end) - text);
-        struct json_fault fault;
-        json_t           *item = NULL;
-        if (length > 0 && json_parse(text, length, &item, &fault) == MH_OK)
-            json_array_append_new(items, item);
-        else if (length > 0 && !(length == 1 && *text == '\r'))
-            json_array_append_new(items, json_string(fault.text));
-        text += length + 1;
+    while (*at < all.bytes) {
+        const char *begin = all.text + *at, *stop = memchr(begin, '\n', all.bytes - *at);
+        size_t      bytes = stop ? (size_t)(stop - begin) : all.bytes - *at;
+        *at += bytes + 1;
+        if (bytes > 0 && begin[bytes - 1] == '\r')
+            bytes--;
+        if (bytes > 0) {
+            *out = (struct json_span){ begin, bytes };
+            return MH_OK;
+        }
     }
-    return items;
+    return MH_NOT_FOUND;
 }
 
-static enum mh_err parse_batch(struct api_call *c, struct json_fault *fault)
+static bool is_ndjson(const struct api_call *c)
 {
-    size_t      bytes;
-    const char *text = http_request_body(c->http, &bytes);
     const char *type = http_request_header(c->http, "Content-Type");
+    return type != NULL && strstr(type, "ndjson") != NULL;
+}
 
-    if (type != NULL && strstr(type, "ndjson") != NULL)
-        c->body = parse_lines(text, bytes);
-    else if (json_parse(text, bytes, &c->body, fault) != MH_OK)
-        return MH_INVALID;
-    if (!json_is_array(c->body))
-        return json_fault(fault, "", "must be an array of events, or NDJSON (application/x-ndjson)");
-    size_t count = json_array_size(c->body);
-    if (count == 0 || count > MAX_BATCH)
-        return json_fault(fault, "", "must be 1 to %d events", MAX_BATCH);
-    return MH_OK;
+static enum mh_err next_item(const struct api_call *c, size_t *at, struct json_span *out)
+{
+    struct json_span all = body_of(c);
+    return is_ndjson(c) ? next_line(all, at, out) : json_item_span(all.text, all.bytes, at, out);
+}
+
+/* An array is checked as a whole; NDJSON line by line, when each is accepted. */
+static enum mh_err check_batch(struct api_call *c, size_t *count, struct json_fault *fault)
+{
+    struct json_span all = body_of(c), item;
+    size_t           at = 0;
+    enum mh_err      err = is_ndjson(c) ? MH_OK : json_parse(all.text, all.bytes, &c->body, fault);
+
+    if (err == MH_OK && c->body != NULL && !json_is_array(c->body))
+        err = json_fault(fault, "", "must be an array, or NDJSON sent as application/x-ndjson");
+    for (*count = 0; err == MH_OK && next_item(c, &at, &item) == MH_OK;)
+        ++*count;
+    if (err == MH_OK && (*count == 0 || *count > MAX_BATCH))
+        err = json_fault(fault, "", "must be 1 to %d events", MAX_BATCH);
+    return err;
 }
 
 void events_batch(struct api_call *c)
 {
     struct json_fault fault = { .pointer = "", .text = "" };
+    struct json_span  item;
+    size_t            count, at = 0;
 
     if (refuse_full(c))
         return;
-    enum mh_err err = parse_batch(c, &fault);
+    enum mh_err err = check_batch(c, &count, &fault);
     if (err != MH_OK) {
         api_fault(c, err, &fault);
         return;
     }
     struct batch *b = mem_alloc(sizeof *b);
-    json_t       *items = json_incref(c->body);
-    size_t        count = json_array_size(items);
-    *b = (struct batch){ c, json_array(), count };
+    *b = (struct batch){ c, json_array(), count + 1 };      /* one more: held until all are begun */
     for (size_t i = 0; i < count; i++)
         json_array_append_new(b->outcomes, json_null());
-    for (size_t i = 0; i < count; i++) {
-        json_t           *item = json_array_get(items, i);
-        struct json_fault broken = { .pointer = "" };
-        if (json_is_string(item))
-            snprintf(broken.text, sizeof broken.text, "%s", json_string_value(item));
-        accept_item(b, i, item, json_is_string(item) ? &broken : NULL);
-    }
-    json_decref(items);
+    for (size_t i = 0; i < count && next_item(c, &at, &item) == MH_OK; i++)
+        accept_item(b, i, item);
+    batch_end_one(b);
 }
 
 /* ---- Its story -------------------------------------------------------------------------------- */

@@ -4,6 +4,8 @@
 #include "base/clock.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static void on_done(void *arg, enum mh_err err, json_t *answer)
 {
@@ -106,10 +108,11 @@ void webhooks_test(struct api_call *c)
 
     if (e == NULL)
         return;
-    json_t     *body = json_pack("{s:s, s:{s:s, s:s}}", "event", "webhook.test", "data", "webhook_id",
-                                 e->target.id, "message", "This is a test from moonhook.");
-    enum mh_err err = event_from_json(body, e->target.org, clock_now_ms(), &event, &fault);
-    json_decref(body);
+    char       *text = mem_printf("{\"event\":\"webhook.test\",\"data\":{\"webhook_id\":\"%s\","
+                                  "\"message\":\"This is a test from moonhook.\"}}", e->target.id);
+    enum mh_err err = event_parse(EVENT_PLAIN, (struct json_span){ text, strlen(text) },
+                                  e->target.org, clock_now_ms(), &event, &fault);
+    free(text);
     if (err != MH_OK) {
         api_fault(c, err, &fault);
         return;

@@ -36,19 +36,17 @@ bool event_type_valid(const char *type)
            strspn(type, "abcdefghijklmnopqrstuvwxyz0123456789_-.") == len;
 }
 
-/* Writes the envelope of an event whose other fields are set. Borrows `data`. */
-static enum mh_err write_envelope(struct event *e, json_t *data)
+/* Writes the envelope of an event whose other fields are set. None of them needs
+ * escaping; `data` is JSON text already. */
+static void write_envelope(struct event *e, struct json_span data)
 {
     char at[CLOCK_TEXT_BYTES];
 
     clock_format(e->accepted_ms, at);
-    json_t *envelope = json_pack("{s:s, s:s, s:s, s:s, s:O}", "id", e->id, "event", e->type,
-                                 "timestamp", at, "org_id", e->org, "data", data);
-    if (envelope == NULL)
-        return MH_NOMEM;
-    e->envelope = json_text(envelope, &e->envelope_bytes);
-    json_decref(envelope);
-    return e->envelope ? MH_OK : MH_NOMEM;
+    e->envelope = mem_printf("{\"id\":\"%s\",\"event\":\"%s\",\"timestamp\":\"%s\","
+                             "\"org_id\":\"%s\",\"data\":%.*s}", e->id, e->type, at, e->org,
+                             (int)data.bytes, data.text);
+    e->envelope_bytes = strlen(e->envelope);
 }
 
 static enum mh_err check_names(const char *type, const char *org, const char *id,
@@ -63,8 +61,7 @@ static enum mh_err check_names(const char *type, const char *org, const char *id
     return MH_OK;
 }
 
-static enum mh_err event_new(const char *type, const char *org, const char *id, json_t *data,
-                             int64_t now_ms, struct event **out)
+static struct event *event_new(const char *type, const char *org, const char *id, int64_t now_ms)
 {
     struct event *e = mem_alloc(sizeof *e);
 
@@ -77,17 +74,26 @@ static enum mh_err event_new(const char *type, const char *org, const char *id, 
         id_new("evt", e->id);
     snprintf(e->type, sizeof e->type, "%s", type);
     snprintf(e->org, sizeof e->org, "%s", org);
-    enum mh_err err = data ? write_envelope(e, data) : MH_OK;
-    if (err != MH_OK) {
-        event_unref(e);
-        return err;
-    }
-    *out = e;
-    return MH_OK;
+    return e;
 }
 
-enum mh_err event_from_json(const json_t *body, const char *org, int64_t now_ms,
-                            struct event **out, struct json_fault *fault)
+/* A member whose name was written with escapes has no span: its value is written anew. */
+static void add_data(struct event *e, struct json_span text, const json_t *body)
+{
+    struct json_span data;
+    size_t           bytes = 0;
+    char            *rewritten = NULL;
+
+    if (json_member_span(text.text, text.bytes, "data", &data) != MH_OK) {
+        rewritten = json_text(json_object_get(body, "data"), &bytes);
+        data = (struct json_span){ rewritten ? rewritten : "null", rewritten ? bytes : 4 };
+    }
+    write_envelope(e, data);
+    free(rewritten);
+}
+
+static enum mh_err from_plain(const json_t *body, const char *org, int64_t now_ms,
+                              struct event **out, struct json_fault *fault)
 {
     enum mh_err err = json_check(body, event_fields, event_field_count, fault);
     if (err != MH_OK)
@@ -96,9 +102,9 @@ enum mh_err event_from_json(const json_t *body, const char *org, int64_t now_ms,
     const char *id = json_text_of(body, "id", NULL);
     org = json_text_of(body, "org_id", org);
     err = check_names(type, org, id, fault);
-    if (err != MH_OK)
-        return err;
-    return event_new(type, org, id, json_object_get(body, "data"), now_ms, out);
+    if (err == MH_OK)
+        *out = event_new(type, org, id, now_ms);
+    return err;
 }
 
 /* "evt_" and 40 hex digits of SHA-256 over source, NUL, id. */
@@ -114,8 +120,8 @@ static void cloudevent_id(const char *source, const char *id, char out[MH_ID_BYT
     snprintf(out, MH_ID_BYTES, "evt_%.40s", hex);
 }
 
-enum mh_err event_from_cloudevent(const json_t *body, const char *org, int64_t now_ms,
-                                  struct event **out, struct json_fault *fault)
+static enum mh_err from_cloudevent(const json_t *body, const char *org, int64_t now_ms,
+                                   struct event **out, struct json_fault *fault)
 {
     char id[MH_ID_BYTES];
 
@@ -128,7 +134,22 @@ enum mh_err event_from_cloudevent(const json_t *body, const char *org, int64_t n
     if (!event_type_valid(type))
         return json_fault(fault, "/type", "must be 1 to 63 of a-z 0-9 _ - . and start with a letter");
     cloudevent_id(json_text_of(body, "source", ""), json_text_of(body, "id", ""), id);
-    return event_new(type, org, id, json_object_get(body, "data"), now_ms, out);
+    *out = event_new(type, org, id, now_ms);
+    return MH_OK;
+}
+
+enum mh_err event_parse(enum event_form form, struct json_span text, const char *org,
+                        int64_t now_ms, struct event **out, struct json_fault *fault)
+{
+    json_t *body = NULL;
+
+    enum mh_err err = json_parse(text.text, text.bytes, &body, fault);
+    if (err == MH_OK)
+        err = (form == EVENT_PLAIN ? from_plain : from_cloudevent)(body, org, now_ms, out, fault);
+    if (err == MH_OK)
+        add_data(*out, text, body);
+    json_decref(body);
+    return err;
 }
 
 enum mh_err event_from_envelope(const char *envelope, size_t bytes, struct event **out)
@@ -145,9 +166,8 @@ enum mh_err event_from_envelope(const char *envelope, size_t bytes, struct event
     err = check_names(type, org, id, &fault);
     if (err == MH_OK)
         err = clock_parse(json_text_of(json, "timestamp", ""), &at_ms);
-    if (err == MH_OK)
-        err = event_new(type, org, id, NULL, at_ms, out);
     if (err == MH_OK) {
+        *out = event_new(type, org, id, at_ms);
         (*out)->envelope = mem_strndup(envelope, bytes);
         (*out)->envelope_bytes = bytes;
     }

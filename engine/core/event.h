@@ -32,16 +32,18 @@ extern const size_t            event_field_count;
 /* Lower-case letters, digits, '_', '-' and '.', starting with a letter. */
 bool event_type_valid(const char *type);
 
-/* Checks `body` and makes the event, with one reference. `org` is whose event it
- * is when the body does not say. MH_UNPROCESSABLE with a pointer in *fault. */
-MH_MUST_USE enum mh_err event_from_json(const json_t *body, const char *org, int64_t now_ms,
-                                        struct event **out, struct json_fault *fault);
+enum event_form {
+    EVENT_PLAIN,                            /* {"event","data","id"?,"org_id"?} */
+    /* CloudEvents 1.0, structured JSON. The id is made from source and id, which
+     * together are unique (CloudEvents 1.0, "source"). */
+    EVENT_CLOUDEVENT,
+};
 
-/* CloudEvents 1.0, structured JSON. The id is made from source and id, which
- * together are unique (CloudEvents 1.0, "source"). */
-MH_MUST_USE enum mh_err event_from_cloudevent(const json_t *body, const char *org,
-                                              int64_t now_ms, struct event **out,
-                                              struct json_fault *fault);
+/* Checks `text` and makes the event, with one reference. `data` goes on as the bytes
+ * that were sent. `org` is whose event it is when the text does not say. MH_INVALID,
+ * MH_UNPROCESSABLE with a pointer in *fault. */
+MH_MUST_USE enum mh_err event_parse(enum event_form form, struct json_span text, const char *org,
+                                    int64_t now_ms, struct event **out, struct json_fault *fault);
 
 /* An event that was stored: its envelope, copied. MH_INVALID when it is none. */
 MH_MUST_USE enum mh_err event_from_envelope(const char *envelope, size_t bytes,

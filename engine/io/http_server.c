@@ -271,6 +271,7 @@ void http_respond(struct http_request *r, unsigned status, const char *content_t
     if (r->suspended && !r->inside) {
         r->suspended = false;
         MHD_resume_connection(r->connection);
+        timer_start(&r->server->timer, 0);  /* without a thread, nothing else wakes it */
     }
 }
 

@@ -56,7 +56,7 @@ enum mh_err json_parse(const char *text, size_t bytes, json_t **out, struct json
 
 char *json_text(const json_t *value, size_t *bytes)
 {
-    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
     *bytes = text ? strlen(text) : 0;
     return text;
 }

@@ -18,7 +18,19 @@ struct json_fault { char pointer[128]; char text[160]; };
 MH_MUST_USE enum mh_err json_parse(const char *text, size_t bytes, json_t **out,
                                    struct json_fault *fault);
 
-/* Compact text, keys in their order; the caller frees it. NULL out of memory. */
+/* The text of a member of an object, or of each item of an array, in a text that
+ * json_parse() accepted: bytes as they were sent, numbers with the digits that they
+ * had. Borrows from `text`. */
+struct json_span { const char *text; size_t bytes; };
+/* MH_NOT_FOUND when there is no such member, or its name is written with escapes. */
+MH_MUST_USE enum mh_err json_member_span(const char *text, size_t bytes, const char *name,
+                                         struct json_span *out);
+/* The next item behind *at (0 at first) of an array; MH_NOT_FOUND behind the last. */
+MH_MUST_USE enum mh_err json_item_span(const char *text, size_t bytes, size_t *at,
+                                       struct json_span *out);
+
+/* Compact text, keys in their order, reals with 15 digits; the caller frees it. NULL
+ * out of memory. */
 char *json_text(const json_t *value, size_t *bytes);
 
 /* Steals `value`; a NULL value becomes JSON null. */
