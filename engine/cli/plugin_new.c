@@ -1,7 +1,8 @@
-/* cmd_plugin_new.c - `moonhook plugin new`: a folder with a plugin that works as it is. */
+/* plugin_new.c - `moonhook plugin new`: a folder with a plugin that works as it is. */
 #include "base/util.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "core/manifest.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -37,15 +38,6 @@ static const char readme_md[] =
     "|---|---|\n"
     "| `url` | where alerts are posted; required |\n";
 
-/* What a plugin may be called; it becomes part of paths and of keys in Redis. */
-static bool name_valid(const char *name)
-{
-    size_t len = strlen(name);
-
-    return len >= 1 && len <= 40 && name[0] >= 'a' && name[0] <= 'z'
-           && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") == len;
-}
-
 static int write_file(const char *folder, const char *file, const char *text)
 {
     char *path = mem_printf("%s/%s", folder, file);
@@ -65,7 +57,7 @@ int cmd_plugin_new(const struct options *given)
     const char *slash = strrchr(folder, '/');
     const char *name = slash ? slash + 1 : folder;
 
-    if (!name_valid(name))
+    if (!manifest_name_valid(name))
         return cli_usage("\"%.60s\" is no name for a plugin: lower-case letters, digits, - and _, "
                          "starting with a letter", name);
     if (mkdir(folder, 0777) != 0)
