@@ -58,7 +58,7 @@ int cmd_plugin_new(const struct options *given)
     const char *name = slash ? slash + 1 : folder;
 
     if (!manifest_name_valid(name))
-        return cli_usage("\"%.60s\" is no name for a plugin: lower-case letters, digits, - and _, "
+        return cli_usage("\"%.60s\" is no name for a plugin: lower-case letters, digits and -, "
                          "starting with a letter", name);
     if (mkdir(folder, 0777) != 0)
         return cli_failed("%s cannot be made: %s", folder, strerror(errno));

@@ -9,7 +9,9 @@
 
 enum { DELIVERY_KEY_BYTES = 3 * MH_ID_BYTES, DELIVERY_TEXT_MAX = 2048 };
 
-enum verdict { VERDICT_DELIVERED, VERDICT_RETRY, VERDICT_DEAD, VERDICT_CANCELLED };
+/* released: nobody tried it; it is due again, its record as it was. */
+enum verdict { VERDICT_DELIVERED, VERDICT_RETRY, VERDICT_DEAD, VERDICT_CANCELLED,
+               VERDICT_RELEASED };
 
 struct delivery {
     struct list    node;                    /* in its target's first or retries */
@@ -21,6 +23,7 @@ struct delivery {
     int64_t        started_ms, started_us;  /* of the present attempt: wall, monotonic */
     int64_t        next_ms;                 /* Unix time of the next one; 0: none planned */
     enum verdict   verdict;
+    bool           waiting;                 /* in line: dispatch's own */
     void          *attempt_data;            /* of the target: its present attempt */
 };
 

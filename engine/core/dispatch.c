@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { MAX_TARGETS = 100000 };
+enum { MAX_TARGETS = 100000, SHARES = 8, PARK_MS = 1000, PARK_PER_S = 500 };
 static const int64_t MAX_RETRY_AFTER_MS = 24LL * 3600 * 1000;
 
 struct dispatch {
@@ -19,11 +19,18 @@ struct dispatch {
     struct target        **matched;         /* scratch of dispatch_accept */
     size_t                 matched_cap;
     size_t                 in_flight;
-    bool                   quiet;
+    size_t                 target_share;    /* deliveries that may wait for one target here */
+    bool                   quiet;           /* stopping: no attempt is begun, nothing cancelled */
     struct dispatch_counts counts;
 };
 
-struct dispatch *dispatch_new(void) { return mem_alloc(sizeof(struct dispatch)); }
+struct dispatch *dispatch_new(size_t max_owned)
+{
+    struct dispatch *x = mem_alloc(sizeof *x);
+
+    x->target_share = max_owned / SHARES > 0 ? max_owned / SHARES : 1;
+    return x;
+}
 
 void dispatch_set_queue(struct dispatch *x, struct queue *q) { x->queue = q; }
 
@@ -41,7 +48,12 @@ static struct delivery *next_delivery(struct target *t)
     struct list *node = list_pop_front(&t->first);
     if (node == NULL)
         node = list_pop_front(&t->retries);
-    return node ? container_of(node, struct delivery, node) : NULL;
+    if (node == NULL)
+        return NULL;
+    struct delivery *d = container_of(node, struct delivery, node);
+    d->waiting = false;
+    t->waiting--;
+    return d;
 }
 
 static void start_attempt(struct dispatch *x, struct delivery *d)
@@ -72,6 +84,8 @@ static void pump(struct dispatch *x, struct target *t)
 
 static void wait_in_line(struct delivery *d)
 {
+    d->waiting = true;
+    d->target->waiting++;
     list_push_back(d->number > 1 ? &d->target->retries : &d->target->first, &d->node);
 }
 
@@ -84,15 +98,30 @@ static void end_cancelled(struct dispatch *x, struct delivery *d)
     queue_finish(x->queue, d);
 }
 
+/* A target that does not keep up gets no more than its share of this engine's memory
+ * (I6, Q6); the rest waits in Redis, put back so that some PARK_PER_S come up for
+ * another look each second, however many there are. */
+static void park(struct dispatch *x, struct delivery *d)
+{
+    int64_t spread_ms = queue_stats(x->queue).due * 1000 / PARK_PER_S;
+
+    d->next_ms = clock_now_ms() + PARK_MS + spread_ms;
+    queue_release(x->queue, d);
+}
+
 void dispatch_owned(void *arg, struct delivery *d)
 {
     struct dispatch *x = arg;
 
-    if (d->target->retired) {
+    if (d->target->retired && !x->quiet) {
         end_cancelled(x, d);
         return;
     }
     waiter_join(d);
+    if (d->target->waiting >= x->target_share) {
+        park(x, d);
+        return;
+    }
     wait_in_line(d);
     pump(x, d->target);
 }
@@ -106,6 +135,9 @@ struct target *dispatch_find_target(void *arg, const char *id)
 void dispatch_dropped(void *arg, struct delivery *d)
 {
     (void)arg;
+    if (d->waiting)
+        d->target->waiting--;
+    d->waiting = false;
     waiter_result(d, MH_CANCELLED, NULL);
     if (d->started_us > 0 && d->attempt_data != NULL)
         d->key[0] = '\0';
@@ -192,7 +224,7 @@ void dispatch_done(struct dispatch *x, struct delivery *d, struct outcome *o)
     if (d->key[0] == '\0') {                /* dropped while under way */
         json_decref(o->facts);
         delivery_free(d);
-    } else if (o->uncharged && t->retired) {
+    } else if (o->uncharged && t->retired && !x->quiet) {
         json_decref(o->facts);
         end_cancelled(x, d);
     } else if (o->uncharged) {
@@ -220,6 +252,8 @@ void dispatch_remove_target(struct dispatch *x, struct target *t)
 
     map_remove(&x->targets, t->id);
     t->retired = true;
+    if (x->quiet)                           /* the engine stops: they are for the next one */
+        return;
     while ((d = next_delivery(t)) != NULL)
         end_cancelled(x, d);
 }

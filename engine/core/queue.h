@@ -83,7 +83,7 @@ void queue_accept(struct queue *q, struct event *event, struct target *const *ta
 /* The attempt ended: d->verdict, d->attempts and d->next_ms are set. Takes `d`. */
 void queue_finish(struct queue *q, struct delivery *d);
 
-/* Gives `d` (taken) back without a record: nobody tried it. */
+/* Gives `d` (taken) back without a record, due at d->next_ms: nobody tried it. */
 void queue_release(struct queue *q, struct delivery *d);
 
 /* Reading, for REST. The JSON values are borrowed during the callback. */

@@ -3,8 +3,11 @@
 
 #include "base/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { UNKNOWN_TARGET_MS = 5000 };
 
 /* ---- Stored events --------------------------------------------------------------- */
 
@@ -44,14 +47,13 @@ struct load {
     char        (*keys)[DELIVERY_KEY_BYTES];
 };
 
-/* The event is gone (retention, FLUSHALL) or its target is: nobody can make this
- * delivery any more, so its claim ends with a record that says why. */
-static void cancel(struct queue *q, const struct delivery_parts *parts, const char *key,
-                   const char *why)
+/* Ends the claim on a delivery that memory knows nothing of: with a record, or given
+ * back for later. */
+static void end_claim(struct queue *q, const char *key, const char *record, const char *verdict,
+                      int64_t delay_ms)
 {
-    char log[MH_ID_BYTES + 8];
-    LOG_WARN("delivery_cancelled", "delivery=%s reason=%s", key, log_quote(why, log, sizeof log));
     struct command c;
+    const char    *target = strchr(key, '~');
 
     command_init(&c);
     command_text(&c, "6");
@@ -60,20 +62,65 @@ static void cancel(struct queue *q, const struct delivery_parts *parts, const ch
     queue_key(q, &c, "due");
     queue_key(q, &c, "dead");
     queue_key2(q, &c, "delivery", key);
-    queue_key2(q, &c, "log", parts->target_id);
+    queue_key2(q, &c, "log", target ? target + 1 : "");
     command_text(&c, q->engine);
     command_format(&c, "%lld", (long long)(q->spec.keep_ms / 1000));
     command_format(&c, "%lld", (long long)q->spec.log_entries);
     command_text(&c, key);
-    command_format(&c, "{\"id\":\"%s~%s\",\"event_id\":\"%s\",\"org_id\":\"%s\","
-                   "\"status\":\"cancelled\",\"reason\":\"%s\",\"attempts\":[],"
-                   "\"next_attempt_at\":null}",
-                   parts->event_id, parts->target_id, parts->event_id, parts->org, why);
-    command_text(&c, "cancelled");
-    command_text(&c, "0");
+    command_text(&c, record);
+    command_text(&c, verdict);
+    command_format(&c, "%lld", (long long)delay_ms);
     struct redis_args args = command_args(&c);
     redis_eval(q->spec.redis, &q->scripts[SCRIPT_FINISH], &args, NULL, NULL);
     command_deinit(&c);
+}
+
+/* The event is gone (retention, FLUSHALL) or its target is: nobody can make this
+ * delivery any more, so its claim ends with a record that says why. */
+static void cancel(struct queue *q, const char *key, const char *why)
+{
+    struct delivery_parts parts;
+    struct event          e = { 0 };
+    size_t                bytes;
+
+    if (delivery_split(key, &parts) != MH_OK)
+        return;
+    LOG_WARN("delivery_cancelled", "delivery=%s reason=\"%s\"", key, why);
+    memcpy(e.id, parts.event_id, sizeof e.id);
+    memcpy(e.org, parts.org, sizeof e.org);
+    json_t *record = delivery_record_pending(&e, parts.target_id,
+                                             queue_target_kind(parts.target_id));
+    json_put(record, "status", json_string("cancelled"));
+    json_put(record, "reason", json_string(why));
+    char *text = json_text(record, &bytes);
+    json_decref(record);
+    end_claim(q, key, text ? text : "{}", "cancelled", 0);
+    free(text);
+}
+
+struct unknown { struct queue *q; char key[DELIVERY_KEY_BYTES]; };
+
+static void on_target_looked_up(void *arg, enum mh_err err, const redisReply *reply)
+{
+    struct unknown *u = arg;
+
+    if (err == MH_OK && reply->type == REDIS_REPLY_INTEGER && reply->integer == 0)
+        cancel(u->q, u->key, "the target was removed");
+    else if (err == MH_OK)
+        end_claim(u->q, u->key, "", "release", UNKNOWN_TARGET_MS);
+    free(u);
+}
+
+/* A target that this engine does not know may be one that another engine just made:
+ * what operators set decides whether it is gone. */
+static void look_up_target(struct queue *q, const char *key, const char *target_id)
+{
+    struct unknown *u = mem_alloc(sizeof *u);
+
+    u->q = q;
+    snprintf(u->key, sizeof u->key, "%s", key);
+    redis_sendf(q->spec.redis, on_target_looked_up, u, "HEXISTS %s:{c}:%ss %s", q->spec.prefix,
+                queue_target_kind(target_id), target_id);
 }
 
 static void load_one(struct queue *q, const char *key, const redisReply *stored,
@@ -89,8 +136,10 @@ static void load_one(struct queue *q, const char *key, const redisReply *stored,
     enum mh_err    err = split_event(stored, &found);
     if (err == MH_OK)
         err = event_from_envelope(found.envelope, found.envelope_bytes, &event);
-    if (err != MH_OK || target == NULL) {
-        cancel(q, &parts, key, target ? "the event is no longer stored" : "the target was removed");
+    if (err != MH_OK) {
+        cancel(q, key, "the event is no longer stored");
+    } else if (target == NULL) {
+        look_up_target(q, key, parts.target_id);
     } else {
         json_t          *record = parse_record(record_text);
         struct delivery *d = delivery_new(event, target);

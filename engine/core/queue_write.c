@@ -229,13 +229,13 @@ size_t queue_unwritten(const struct queue *q)
 
 static const char *verdict_word(const struct delivery *d)
 {
-    static const char *const words[] = { "delivered", "retry", "dead", "cancelled" };
-    return d->attempts == NULL && d->verdict == VERDICT_RETRY ? "release" : words[d->verdict];
+    static const char *const words[] = { "delivered", "retry", "dead", "cancelled", "release" };
+    return words[d->verdict];
 }
 
 static void add_finish(struct command *c, struct delivery *d)
 {
-    bool    release = strcmp(verdict_word(d), "release") == 0;
+    bool    release = d->verdict == VERDICT_RELEASED;
     size_t  bytes = 0;
     json_t *record = release ? NULL : delivery_record(d);
     char   *text = release ? mem_strdup("") : json_text(record, &bytes);
@@ -321,9 +321,7 @@ void queue_finish(struct queue *q, struct delivery *d)
 
 void queue_release(struct queue *q, struct delivery *d)
 {
-    json_decref(d->attempts);
-    d->attempts = NULL;
-    d->verdict = VERDICT_RETRY;
+    d->verdict = VERDICT_RELEASED;
     queue_finish(q, d);
 }
 

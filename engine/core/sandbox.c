@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_LOGS_PER_CALL = 64, LOG_BYTES = 2048, RESULT_BYTES = 256 * 1024, DETAIL_BYTES = 512 };
+enum { MAX_LOGS_PER_CALL = 64, LOG_BYTES = 2048, LOGS_BYTES = 16 * 1024, RESULT_BYTES = 256 * 1024, DETAIL_BYTES = 512 };
 
 struct sandbox {
     struct sandbox_spec spec;
@@ -237,6 +237,17 @@ static void on_request(struct sandbox *s, const struct frame *f, json_t *head)
     s->spec.ops->request(s->spec.arg, call, f);
 }
 
+/* A call's record keeps its first lines. */
+static void keep_log(struct hook_call *call, const char *level, json_t *text, size_t bytes)
+{
+    call->log_bytes += bytes;
+    if (call->logs == NULL)
+        call->logs = json_array();
+    if (call->log_bytes <= LOGS_BYTES && json_array_size(call->logs) < MAX_LOGS_PER_CALL)
+        json_array_append_new(call->logs,
+                              json_pack("{s:s, s:O}", "level", level, "message", text));
+}
+
 static void on_log(struct sandbox *s, const struct frame *f, json_t *head)
 {
     struct hook_call *call = call_of(s, (uint32_t)json_int_of(head, "call", 0));
@@ -244,11 +255,8 @@ static void on_log(struct sandbox *s, const struct frame *f, json_t *head)
     size_t            bytes = f->body_bytes < LOG_BYTES ? f->body_bytes : LOG_BYTES;
     json_t           *text = delivery_text(f->body, bytes);
 
-    if (call != NULL && call->logs == NULL)
-        call->logs = json_array();
-    if (call != NULL && json_array_size(call->logs) < MAX_LOGS_PER_CALL)
-        json_array_append_new(call->logs,
-                              json_pack("{s:s, s:O}", "level", level, "message", text));
+    if (call != NULL)
+        keep_log(call, level, text, bytes);
     s->spec.ops->logged(s->spec.arg, call, level, json_string_value(text));
     json_decref(text);
 }
@@ -485,6 +493,7 @@ enum mh_err sandbox_call(struct sandbox *s, struct hook_call *call)
     call->id = ++s->next_id ? s->next_id : ++s->next_id;
     call->left_us = call->timeout_ms * 1000;
     call->logs = NULL;
+    call->log_bytes = 0;
     call->request = NULL;
     list_init(&call->node);
     list_init(&call->turn);

@@ -39,6 +39,7 @@ struct hook_call {
     uint32_t            id;
     int64_t             left_us;            /* of its time */
     json_t             *logs;
+    size_t              log_bytes;
     void               *request;            /* of the broker, while suspended */
 };
 

@@ -98,6 +98,7 @@ static void note_retry_after(struct endpoint *e, const struct http_result *r, st
 static void judge(struct endpoint *e, const struct http_result *r, struct outcome *o)
 {
     o->err = r->err;
+    o->uncharged = r->err == MH_CANCELLED;  /* the engine stops */
     if (r->err != MH_OK || (r->status >= 200 && r->status < 300))
         return;
     o->err = MH_STATUS;
