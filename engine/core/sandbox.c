@@ -13,7 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_LOGS_PER_CALL = 64, LOG_BYTES = 2048, LOGS_BYTES = 16 * 1024, RESULT_BYTES = 256 * 1024, DETAIL_BYTES = 512 };
+enum { MAX_LOGS_PER_CALL = 64, LOG_BYTES = 2048, LOGS_BYTES = 16 * 1024,
+       RESULT_BYTES = 256 * 1024, DETAIL_BYTES = 512 };
 
 struct sandbox {
     struct sandbox_spec spec;
