@@ -41,13 +41,19 @@ static void show_install(const json_t *answer)
     print_fields(answer, columns, 2);
 }
 
-static void show_done(const json_t *answer)
+/* After a change: what it is now. */
+static void show_state(const json_t *answer)
 {
-    char *text = print_value(answer);
+    static const struct column columns[] = {
+        { "name", "name" }, { "version", "version" }, { "status", "status" }, { 0 } };
 
-    print_safe(stdout, text);
-    putchar('\n');
-    free(text);
+    print_fields(answer, columns, 0);
+}
+
+static void show_removed(const json_t *answer)
+{
+    (void)answer;
+    puts("removed");
 }
 
 static void show_logs(const json_t *answer)
@@ -136,7 +142,7 @@ int cmd_plugin_config(const struct options *given)
     }
     char *path = client_path("/api/plugins/", given->word[0], "/config");
     code = client_run(given, &(struct client_request){ .method = "PUT", .path = path,
-                                                       .body = config }, show_done);
+                                                       .body = config }, show_state);
     free(path);
     return code;
 }
@@ -166,21 +172,21 @@ int cmd_plugin_list(const struct options *given)
         .method = "GET", .path = "/api/plugins/installed" }, show_installed);
 }
 
-int cmd_plugin_remove(const struct options *given) { return about(given, "DELETE", "", show_done); }
+int cmd_plugin_remove(const struct options *given) { return about(given, "DELETE", "", show_removed); }
 
 int cmd_plugin_reload(const struct options *given)
 {
-    return about(given, "POST", "/reload", show_done);
+    return about(given, "POST", "/reload", show_state);
 }
 
 int cmd_plugin_enable(const struct options *given)
 {
-    return about(given, "POST", "/enable", show_done);
+    return about(given, "POST", "/enable", show_state);
 }
 
 int cmd_plugin_disable(const struct options *given)
 {
-    return about(given, "POST", "/disable", show_done);
+    return about(given, "POST", "/disable", show_state);
 }
 
 int cmd_plugin_logs(const struct options *given) { return about(given, "GET", "/logs", show_logs); }

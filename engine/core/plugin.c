@@ -154,12 +154,14 @@ static void on_again_closed(struct timer *t)
     free(p);
 }
 
+static void on_restart_closed(struct timer *t)
+{
+    timer_close(&container_of(t, struct plugin, restart)->again, on_again_closed);
+}
+
 static void release(struct target *t)
 {
-    struct plugin *p = container_of(t, struct plugin, target);
-
-    timer_close(&p->restart, NULL);
-    timer_close(&p->again, on_again_closed);
+    timer_close(&container_of(t, struct plugin, target)->restart, on_restart_closed);
 }
 
 static const struct target_ops target_ops = { TARGET_PLUGIN, "plugin", wants, attempt, release };
@@ -425,7 +427,7 @@ json_t *plugin_describe(const struct plugin *p)
         p->calls ? p->busy_ms / (double)p->calls : 0.0, "in_flight", (int)p->target.in_flight,
         "pid", p->instance ? instance_pid(p->instance) : 0);
 
-    json_put(metrics, "start_ms", p->instance ? json_real(instance_start_ms(p->instance))
+    json_put(metrics, "start_ms", p->state == PLUGIN_READY ? json_real(instance_start_ms(p->instance))
                                               : json_null());
     json_t *described = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "name", m->name, "version",
                                   m->version, "status", states[p->state].name, "reason", p->reason,

@@ -40,11 +40,15 @@ static void release_owned(void *value) { delivery_free(value); }
 
 static void on_flush_closed(struct timer *t) { free(container_of(t, struct queue, flush)); }
 
+static void on_tick_closed(struct timer *t)
+{
+    timer_close(&container_of(t, struct queue, tick)->flush, on_flush_closed);
+}
+
 void queue_free(struct queue *q)
 {
     map_clear(&q->owned, release_owned);
-    timer_close(&q->tick, NULL);
-    timer_close(&q->flush, on_flush_closed);
+    timer_close(&q->tick, on_tick_closed);
 }
 
 /* ---- Keys --------------------------------------------------------------------- */

@@ -45,8 +45,7 @@ static void batch_free(struct batch *b)
 
 static void flush_soon(struct queue *q)
 {
-    if (!uv_is_active((uv_handle_t *)&q->flush.handle))
-        timer_start(&q->flush, 0);
+    timer_hasten(&q->flush, 0);
 }
 
 /* ---- Accepting ----------------------------------------------------------------- */
@@ -261,6 +260,16 @@ static size_t fill_finishes(struct queue *q, struct batch *b)
     return count;
 }
 
+/* A retry that is due before the next tick brings that tick forward. */
+static void end_owned(struct queue *q, struct delivery *d)
+{
+    int64_t delay_ms = d->next_ms - clock_now_ms();
+
+    if (d->verdict == VERDICT_RETRY && delay_ms < QUEUE_TICK_MS && q->joined && !q->leaving)
+        timer_hasten(&q->tick, delay_ms);
+    queue_disown(q, d);
+}
+
 static void on_finished(void *arg, enum mh_err err, const redisReply *reply)
 {
     struct batch *b = arg;
@@ -272,7 +281,7 @@ static void on_finished(void *arg, enum mh_err err, const redisReply *reply)
     while (!list_empty(&b->items)) {
         struct list *node = list_pop_front(&b->items);
         if (err == MH_OK) {
-            queue_disown(q, container_of(node, struct delivery, node));
+            end_owned(q, container_of(node, struct delivery, node));
         } else {                            /* I5: kept, and sent again */
             list_push_back(&q->finishes, node);
             q->finish_count++;

@@ -22,6 +22,14 @@ void timer_start(struct timer *t, int64_t delay_ms)
     uv_timer_start(&t->handle, on_fire, (uint64_t)(delay_ms > 0 ? delay_ms : 0), 0);
 }
 
+void timer_hasten(struct timer *t, int64_t delay_ms)
+{
+    bool running = uv_is_active((uv_handle_t *)&t->handle);
+
+    if (!running || (int64_t)uv_timer_get_due_in(&t->handle) > delay_ms)
+        timer_start(t, delay_ms);
+}
+
 void timer_stop(struct timer *t) { uv_timer_stop(&t->handle); }
 
 static void on_closed(uv_handle_t *handle)
