@@ -29,11 +29,26 @@ static long long deliveries_of(const json_t *answer)
                                      : json_integer_value(deliveries);
 }
 
+/* One column for both: what the hook returned, or why it failed. */
+static void print_outcomes(const json_t *results, const struct column *columns)
+{
+    size_t  i;
+    json_t *row;
+
+    json_array_foreach(results, i, row) {
+        json_t *outcome = json_object_get(json_object_get(row, "error"), "message");
+        if (outcome == NULL)
+            outcome = json_object_get(row, "result");
+        json_put(row, "outcome", outcome ? json_incref(outcome) : json_null());
+    }
+    print_table(results, columns, "no plugin took this event");
+}
+
 static void show_sent(const json_t *answer)
 {
     static const struct column columns[] = {
         { "PLUGIN", "plugin" }, { "STATUS", "status" }, { "MS", "duration_ms" },
-        { "RESULT", "result" }, { 0 } };
+        { "RESULT", "outcome" }, { 0 } };
     const json_t *results = json_object_get(answer, "results");
     long long     count = deliveries_of(answer);
 
@@ -42,7 +57,7 @@ static void show_sent(const json_t *answer)
         printf("  accepted, %lld %s", count, count == 1 ? "delivery" : "deliveries");
     putchar('\n');
     if (results != NULL)
-        print_table(results, columns, "no plugin took this event");
+        print_outcomes(results, columns);
 }
 
 static int wait_of(const struct options *given, int64_t *wait_ms)

@@ -156,7 +156,8 @@ void print_fields(const json_t *object, const struct column *columns, int indent
 
 void print_json(FILE *out, const json_t *value, int indent)
 {
-    char *text = value ? json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY) : NULL;
+    char *text = value ? json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY |
+                                            JSON_REAL_PRECISION(15)) : NULL;
     char *rest = text;
 
     for (char *line; (line = strsep(&rest, "\n")) != NULL;) {

@@ -66,7 +66,7 @@ static void print_attempt(const json_t *attempt)
 
     printf("%*sattempt %lld  ", ATTEMPT_INDENT, "", (long long)json_int_of(attempt, "number", 0));
     print_safe(stdout, status);
-    printf("  %lld ms  ", (long long)json_int_of(attempt, "duration_ms", 0));
+    printf("  %.1f ms  ", json_number_value(json_object_get(attempt, "duration_ms")));
     print_safe(stdout, json_text_of(attempt, "started_at", ""));
     putchar('\n');
     print_member("request", json_object_get(attempt, "request"));
