@@ -1,0 +1,50 @@
+// bullmq.mjs - the peer that delivers: BullMQ with a Redis, one producer, one worker.
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { cpu, lastLines, start, stop, tempDir } from '../lib/proc.mjs';
+import { calls, startRedis } from '../lib/redis.mjs';
+
+const FOLDER = fileURLToPath(new URL('..', import.meta.url));
+const ROLES = ['producer', 'worker'];
+
+function install() {
+  if (existsSync(join(FOLDER, 'node_modules/bullmq'))) return;
+  execFileSync('npm', ['ci', '--ignore-scripts'], { cwd: FOLDER, stdio: ['ignore', 'ignore', 'pipe'] });
+}
+
+/** A process of bullmq-process.mjs: each message to it is answered with one. */
+async function startRole(role, socket, url) {
+  const child = start([process.execPath, join(FOLDER, 'peers/bullmq-process.mjs'), role, socket, url],
+    { log: join(tempDir(), `${role}.log`), ipc: true });
+  await answer(child);
+  return child;
+}
+
+function answer(child) {
+  const ended = child.ended.then(() => { throw new Error(`BullMQ: ${lastLines(child.log)}`); });
+  return Promise.race([once(child, 'message'), ended]);
+}
+
+function request(child, message) {
+  child.send(message);
+  return answer(child);
+}
+
+/** A side as deliver.mjs measures it; it delivers to `url`. */
+export async function startBullmq(fsync, url) {
+  install();
+  const redis = await startRedis(fsync);
+  const [producer, worker] = await Promise.all(ROLES.map((role) => startRole(role, redis.socket, url)));
+  const processes = [producer, worker, redis.child];
+  let enqueued = 0;
+  return {
+    enqueue: (n) => { enqueued += n; return request(producer, n); },
+    settled: () => request(worker, enqueued),
+    cpu: () => cpu(processes.map(({ pid }) => pid)),
+    calls: () => calls(redis.socket),
+    stop: async () => { for (const one of processes) await stop(one); },
+  };
+}
