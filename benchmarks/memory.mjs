@@ -21,10 +21,9 @@ function copies() {
 async function round(engine) {
   const { results } = await engine.api('POST', '/api/events?wait=5000', EVENT);
   if (results.length !== NAMES.length) throw new Error(`${results.length} hooks ran`);
-  const all = tree(engine.child.pid);
-  const memory = (test) => all.filter(({ name }) => test(name)).map(({ pid }) => pss(pid));
-  return { plugin_kib: median(memory((name) => name.startsWith('moonhook-'))),
-    engine_kib: median(memory((name) => name === 'moonhook')) };
+  const sandboxes = tree(engine.child.pid).filter(({ name }) => name.startsWith('moonhook-'));
+  return { plugin_kib: median(sandboxes.map(({ pid }) => pss(pid))),
+    engine_kib: pss(engine.child.pid) };
 }
 
 export async function memory({ fsync }) {

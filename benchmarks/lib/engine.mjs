@@ -37,7 +37,7 @@ class Engine {
   }
 
   async api(method, path, body) {
-    const answer = await fetch(this.base + path, { method,
+    const answer = await fetch(this.base + path, { method, signal: AbortSignal.timeout(30000),
       headers: { authorization: `Bearer ${this.key}`, 'content-type': 'application/json' },
       body: typeof body === 'string' ? body : JSON.stringify(body) });
     const text = await answer.text();

@@ -5,6 +5,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { ending } from './proc.mjs';
 
 const SCRIPT = fileURLToPath(new URL('wrk.lua', import.meta.url));
 
@@ -50,7 +51,9 @@ export async function alternate(sides, rounds, measure) {
   const attempt = async (name, work) => {
     if (result[name]) return;
     try { await work(); } catch (error) {
-      result[name] = { missing: String(error.stderr ?? '').trim() || error.message };
+      const { child } = started[name] ?? {};
+      const why = String(error.stderr ?? '').trim() || error.message;
+      result[name] = { missing: (child && ending(child)) ?? why };
     }
   };
   for (const name in sides) await attempt(name, async () => { started[name] = await sides[name](); });

@@ -4,7 +4,7 @@
 // leaves it a chance: 'exit' kills the processes with all their descendants and
 // removes the folders. CPU time comes from /proc/PID/stat, children that ended included.
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, openSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, openSync, readFileSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,9 +17,19 @@ const folders = new Set();
 
 process.on('exit', () => {
   for (const child of running) for (const { pid } of tree(child.pid)) kill(pid);
+  pids().filter(isOurs).forEach(kill);          // a Redis whose engine died
   for (const dir of folders) rmSync(dir, { recursive: true, force: true });
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
+
+function pids() {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number);
+}
+
+function isOurs(pid) {
+  try { return [...folders].some((dir) => readlinkSync(`/proc/${pid}/cwd`).startsWith(`${dir}/`)); }
+  catch { return false; }
+}
 
 function kill(pid) {
   try { process.kill(pid, 'SIGKILL'); } catch { /* it ended meanwhile */ }
@@ -59,8 +69,7 @@ export async function until(ready, what, { child, seconds = 30, every_ms = 20 } 
   for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(every_ms)) {
     const value = await ready();
     if (value) return value;
-    if (child && !running.has(child))
-      throw new Error(`${what}: ended early. ${child.failure ?? ''}${lastLines(child.log)}`);
+    if (child && ending(child)) throw new Error(`${what}: ${ending(child)}`);
   }
   throw new Error(`${what}: not within ${seconds} s. ${child ? lastLines(child.log) : ''}`);
 }
@@ -71,7 +80,13 @@ export function untilServes(url, what, child) {
   return until(() => get().catch(() => false), what, { child });
 }
 
-export function lastLines(log) {
+/** How a process ended that should not have, or null while it runs. */
+export function ending(child) {
+  const how = child.failure ?? child.signalCode ?? child.exitCode;
+  return how === null ? null : `ended early (${how}). ${lastLines(child.log)}`;
+}
+
+function lastLines(log) {
   return readFileSync(log, 'utf8').trim().split('\n').slice(-3).join(' / ');
 }
 
@@ -90,13 +105,13 @@ function stat(pid) {
     const name = text.slice(text.indexOf('(') + 1, text.lastIndexOf(')'));
     const field = text.slice(text.lastIndexOf(')') + 2).split(' ').map(Number);
     const ticks = field[11] + field[12] + field[13] + field[14];  // u, s, and of ended children
-    return { pid: Number(pid), name, parent: field[1], cpu_us: ticks * TICK_US };
+    return { pid, name, parent: field[1], cpu_us: ticks * TICK_US };
   } catch { return null; }                                        // it ended meanwhile
 }
 
 /** The process and its descendants: [{pid, name, cpu_us}], the root first. */
 export function tree(root) {
-  const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(stat).filter(Boolean);
+  const all = pids().map(stat).filter(Boolean);
   const found = all.filter(({ pid }) => pid === root);
   for (const one of found) found.push(...all.filter(({ parent }) => parent === one.pid));
   return found;

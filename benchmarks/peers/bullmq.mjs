@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { cpu, lastLines, start, stop, tempDir } from '../lib/proc.mjs';
+import { cpu, ending, start, stop, tempDir } from '../lib/proc.mjs';
 import { calls, startRedis } from '../lib/redis.mjs';
 
 const FOLDER = fileURLToPath(new URL('..', import.meta.url));
@@ -24,7 +24,7 @@ async function startRole(role, socket, url) {
 }
 
 function answer(child) {
-  const ended = child.ended.then(() => { throw new Error(`BullMQ: ${lastLines(child.log)}`); });
+  const ended = child.ended.then(() => { throw new Error(`BullMQ: ${ending(child)}`); });
   return Promise.race([once(child, 'message'), ended]);
 }
 
