@@ -19,11 +19,11 @@ export async function hook({ fsync, rounds, seconds, connections }) {
     moonhook: () => startEngine({ fsync, plugins: ['bench-hook'] }),
     peer: () => startNginxPeer(fsync),
   }, rounds, (side, warm) => round(side, warm ? 1 : seconds, connections));
-  const name = 'nginx+Lua+XADD', unit = 'ms';
+  const unit = 'ms', beside = { unit, moonhook, peer, name: 'nginx+Lua+XADD' };
   return [
     { what: 'hook round trip, p50 (aim: < 1 ms)', unit, field: 'hook_p50_ms', moonhook },
     { what: 'hook round trip, p99', unit, field: 'hook_p99_ms', moonhook },
-    { what: 'event to hook result, client, p50', unit, field: 'latency_p50_ms', moonhook, peer, name },
-    { what: 'event to hook result, client, p99', unit, field: 'latency_p99_ms', moonhook, peer, name },
+    { what: 'event to hook result, client, p50', field: 'latency_p50_ms', ...beside },
+    { what: 'event to hook result, client, p99', field: 'latency_p99_ms', ...beside },
   ];
 }

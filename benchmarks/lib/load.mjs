@@ -56,7 +56,9 @@ export async function alternate(sides, rounds, measure) {
       result[name] = { missing: (child && ending(child)) ?? why };
     }
   };
-  for (const name in sides) await attempt(name, async () => { started[name] = await sides[name](); });
+  for (const name in sides) {
+    await attempt(name, async () => { started[name] = await sides[name](); });
+  }
   for (let round = 0; round <= rounds; round++)
     for (const name in started)
       await attempt(name, async () => {

@@ -18,8 +18,10 @@ const connection = { path, maxRetriesPerRequest: null };
 async function produce() {
   const queue = new Queue('webhooks', { connection });
   await queue.waitUntilReady();
-  const job = () => ({ name: 'alert', opts: JOB, data: { id: `evt_${randomBytes(12).toString('hex')}`,
-    event: 'alert', timestamp: new Date().toISOString(), org_id: 'default', data: ALERT } });
+  const id = () => `evt_${randomBytes(12).toString('hex')}`;
+  const event = () => ({ id: id(), event: 'alert', timestamp: new Date().toISOString(),
+    org_id: 'default', data: ALERT });
+  const job = () => ({ name: 'alert', opts: JOB, data: event() });
   process.on('message', async (count) => {
     for (let left = count; left > 0; left -= BULK)
       await queue.addBulk(Array.from({ length: Math.min(left, BULK) }, job));
@@ -33,7 +35,8 @@ const agent = new Agent({ keepAlive: true, maxSockets: CONCURRENCY });
 
 function headers(event, body) {
   const sent = Math.floor(Date.now() / 1000);
-  const signature = createHmac('sha256', KEY).update(`${event.id}.${sent}.${body}`).digest('base64');
+  const signature = createHmac('sha256', KEY).update(`${event.id}.${sent}.${body}`)
+    .digest('base64');
   return {
     'content-type': 'application/json', 'content-length': Buffer.byteLength(body),
     'x-mission-control-event': event.event,

@@ -8,16 +8,17 @@ import { cpu, ending, start, stop, tempDir } from '../lib/proc.mjs';
 import { calls, startRedis } from '../lib/redis.mjs';
 
 const FOLDER = fileURLToPath(new URL('..', import.meta.url));
-const ROLES = ['producer', 'worker'];
+const PROCESS = join(FOLDER, 'peers/bullmq-process.mjs');
 
 function install() {
   if (existsSync(join(FOLDER, 'node_modules/bullmq'))) return;
-  execFileSync('npm', ['ci', '--ignore-scripts'], { cwd: FOLDER, stdio: ['ignore', 'ignore', 'pipe'] });
+  execFileSync('npm', ['ci', '--ignore-scripts'],
+    { cwd: FOLDER, stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
 /** A process of bullmq-process.mjs: each message to it is answered with one. */
 async function startRole(role, socket, url) {
-  const child = start([process.execPath, join(FOLDER, 'peers/bullmq-process.mjs'), role, socket, url],
+  const child = start([process.execPath, PROCESS, role, socket, url],
     { log: join(tempDir(), `${role}.log`), ipc: true });
   await answer(child);
   return child;
@@ -37,7 +38,8 @@ function request(child, message) {
 export async function startBullmq(fsync, url) {
   install();
   const redis = await startRedis(fsync);
-  const [producer, worker] = await Promise.all(ROLES.map((role) => startRole(role, redis.socket, url)));
+  const producer = await startRole('producer', redis.socket, url);
+  const worker = await startRole('worker', redis.socket, url);
   const processes = [producer, worker, redis.child];
   let enqueued = 0;
   return {

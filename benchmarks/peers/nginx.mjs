@@ -16,7 +16,8 @@ export async function startNginx(conf, names = {}) {
   execFileSync(join(HERE, 'get-nginx.sh'), [ROOT], { stdio: ['ignore', 'ignore', 'pipe'] });
   const dir = tempDir(), port = await freePort(), log = join(dir, 'nginx.log');
   const all = { ROOT, PORT: port, USER: userInfo().username, ...names };
-  const text = readFileSync(conf, 'utf8').replace(/\$\{([A-Z]+)\}/g, (same, name) => all[name] ?? same);
+  const text = readFileSync(conf, 'utf8')
+    .replace(/\$\{([A-Z]+)\}/g, (same, name) => all[name] ?? same);
   writeFileSync(join(dir, 'nginx.conf'), text);
   mkdirSync(join(dir, 'body'));
   const libraries = ['lib', 'usr/lib'].map((d) => join(ROOT, d, 'x86_64-linux-gnu')).join(':');
