@@ -1,8 +1,9 @@
 /* queue_write.c - accepting and finishing, in batches.
  *
- * Group commit: one batch of each kind is under way at a time; what comes
- * meanwhile forms the next. Under load a batch holds hundreds and the cost of a
- * round trip and of Redis's fsync is shared; alone, nothing waits. */
+ * Group commit: one round is under way at a time, of at most one batch of each kind,
+ * sent together; what comes meanwhile forms the next. Under load a batch holds
+ * hundreds and the cost of a round trip and of Redis's fsync is shared; alone,
+ * nothing waits. */
 #include "core/queue_internal.h"
 
 #include "base/clock.h"
@@ -10,6 +11,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { REFUSED_AGAIN_MS = 200 };            /* Redis answered with an error */
 
 struct pending_accept {
     struct list     node;
@@ -290,8 +293,7 @@ static void on_finished(void *arg, enum mh_err err, const redisReply *reply)
     batch_free(b);
     if (err == MH_STALE)
         queue_stale(q);
-    if (err == MH_OK || err == MH_STALE)
-        flush_soon(q);
+    timer_hasten(&q->flush, err == MH_OK || err == MH_STALE ? 0 : REFUSED_AGAIN_MS);
     queue_claim_more(q);
 }
 
@@ -344,8 +346,10 @@ void queue_flush(struct timer *flush)
         refuse_accepts(q);
         return;
     }
-    if (!q->accepting && !list_empty(&q->accepts))
+    if (q->accepting || q->finishing)
+        return;                             /* the end of the round calls again */
+    if (!list_empty(&q->accepts))
         send_accepts(q);
-    if (!q->finishing && !list_empty(&q->finishes))
+    if (!list_empty(&q->finishes))
         send_finishes(q);
 }
