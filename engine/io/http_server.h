@@ -1,10 +1,12 @@
 /* http_server.h - libmicrohttpd on the engine's loop; the only module that
- * includes microhttpd.h.
+ * includes microhttpd.h (through http_server_internal.h).
  *
  * One handler gets whole requests (body read, limits kept) and answers each
  * exactly once, at once or later; a connection waits suspended meanwhile. A
  * client that goes away before its answer is no error: the answer is dropped,
- * and `gone` of the request, if set, is called first. */
+ * and `gone` of the request, if set, is called first. A client that closes its
+ * sending side counts as gone. Nothing here may be called from a `gone` but what
+ * takes a request, and http_server_stop() from no callback of the server's. */
 #pragma once
 
 #include "io/loop.h"
@@ -31,12 +33,18 @@ MH_MUST_USE enum mh_err http_server_start(uv_loop_t *loop, const struct http_ser
                                           struct http_server **out);
 uint16_t http_server_port(const struct http_server *s);
 
-/* Stops accepting; requests under way go on. */
+/* Stops accepting; requests under way go on, and connections close after their next
+ * answer. May be called twice. */
 void http_server_quiesce(struct http_server *s);
-size_t http_server_pending(const struct http_server *s);    /* requests not yet answered */
-void http_server_stop(struct http_server *s);               /* closes all and frees */
+/* Requests given to the handler whose answer has not been sent to its end. */
+size_t http_server_pending(const struct http_server *s);
+/* Answers 503 to what the handler has not answered, closes all and frees. The
+ * handler still answers each of its requests, to have it freed. */
+void http_server_stop(struct http_server *s);
 
-/* ---- A request: borrowed by the handler until it has answered --------------- */
+/* ---- A request: borrowed by the handler until it has answered. What these return
+ * is libmicrohttpd's and ends with the client's connection: after `gone`, method and
+ * path are empty and there are no headers; the body stays. ------------------------ */
 
 const char *http_request_method(const struct http_request *r);
 const char *http_request_path(const struct http_request *r);        /* decoded, no query */
@@ -50,6 +58,7 @@ void http_request_headers(const struct http_request *r,
 /* A pointer of the handler's own, NULL at first. */
 void  http_request_set_data(struct http_request *r, void *data);
 void *http_request_data(const struct http_request *r);
+/* `gone` is called at most once; the handler then still has to answer. */
 void  http_request_on_gone(struct http_request *r, void (*gone)(struct http_request *));
 
 struct http_header { const char *name, *value; };

@@ -1,0 +1,50 @@
+/* http_server_internal.h - what http_server.c and http_request.c share. */
+#pragma once
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "io/http_server.h"
+
+#include <microhttpd.h>
+
+struct http_server {
+    struct http_server_spec spec;
+    struct MHD_Daemon *daemon;
+    uv_poll_t          poll;
+    uv_idle_t          again;               /* active: something was resumed */
+    struct timer       timer;
+    unsigned           open_handles;
+    int                listener;            /* libmicrohttpd's until quiesced */
+    uint16_t           port;
+    struct list        waiting;             /* requests that the handler has not answered */
+    size_t             unfinished;          /* given to the handler, not yet freed */
+    bool               draining, stopping;
+};
+
+struct http_request {
+    struct list            node;
+    struct http_server    *server;          /* NULL: stopped before the handler answered */
+    struct MHD_Connection *connection;
+    const char            *method, *path;
+    struct buf             body;
+    size_t                 discarded;
+    struct MHD_Response   *response;        /* made, not yet queued */
+    unsigned               status;
+    bool                   handed, suspended, answered;
+    struct client_watch   *watch;
+    void                  *data;
+    void                 (*gone)(struct http_request *);
+};
+
+/* http_server.c: one more MHD_run() before the loop sleeps. */
+void http_server_run_again(struct http_server *s);
+
+/* http_request.c: libmicrohttpd's callbacks. */
+enum MHD_Result http_request_on_access(void *arg, struct MHD_Connection *connection,
+                                       const char *url, const char *method, const char *version,
+                                       const char *upload, size_t *upload_bytes, void **state);
+void http_request_on_completed(void *arg, struct MHD_Connection *connection, void **state,
+                               enum MHD_RequestTerminationCode why);
+
+/* Answers a suspended request over its handler's head: the server is stopping. */
+void http_request_give_up(struct http_request *r);
