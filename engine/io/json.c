@@ -37,7 +37,7 @@ enum mh_err json_parse(const char *text, size_t bytes, json_t **out, struct json
 {
     json_error_t error;
 
-    fault->pointer[0] = '\0';
+    fault->pointer[0] = fault->text[0] = '\0';
     if (too_deep(text, bytes)) {
         snprintf(fault->text, sizeof fault->text, "is nested more than %d levels deep",
                  JSON_MAX_NESTING);
@@ -86,6 +86,21 @@ bool json_bool_of(const json_t *object, const char *key, bool otherwise)
 
 /* ---- Reading a request --------------------------------------------------------------- */
 
+/* Takes a last character off that was cut in its middle: a fault is going to be JSON. */
+static void drop_half_character(char *text)
+{
+    size_t length = strlen(text), tail = 0;
+
+    while (tail < 3 && tail < length && (text[length - 1 - tail] & 0xC0) == 0x80)
+        tail++;
+    if (tail == length)
+        return;
+    unsigned char lead = (unsigned char)text[length - 1 - tail];
+    size_t        tail_wanted = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : lead >= 0xC0 ? 1 : 0;
+    if (tail < tail_wanted)
+        text[length - 1 - tail] = '\0';
+}
+
 enum mh_err json_fault(struct json_fault *fault, const char *pointer, const char *format, ...)
 {
     va_list args;
@@ -94,6 +109,8 @@ enum mh_err json_fault(struct json_fault *fault, const char *pointer, const char
     va_start(args, format);
     vsnprintf(fault->text, sizeof fault->text, format, args);
     va_end(args);
+    drop_half_character(fault->pointer);
+    drop_half_character(fault->text);
     return MH_UNPROCESSABLE;
 }
 
