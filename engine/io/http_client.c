@@ -2,13 +2,13 @@
  * between libcurl and the loop is in http_pump.c. */
 #include "io/http_client_internal.h"
 
-#include "base/log.h"
-
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,8 +20,9 @@ struct http_exchange {
     CURL               *easy;
     struct curl_slist  *headers;
     struct buf          response_headers, body;
+    size_t              header_bytes;       /* of all blocks, 1xx and trailers as well */
     char                blocked[64];        /* the address that was refused */
-    bool                too_large;
+    bool                dialled, too_large;
     char                error[CURL_ERROR_SIZE];
     void              (*done)(void *arg, const struct http_result *);
     void               *arg;
@@ -51,47 +52,61 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
         print_address(&address->addr, x->blocked);
         return CURL_SOCKET_BAD;
     }
+    x->dialled = true;
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 {
     struct http_exchange *x = arg;
+    size_t                room = x->body.max_bytes - x->body.len;
+    size_t                length = size * count, taken = length < room ? length : room;
 
-    if (buf_append(&x->body, bytes, size * count) == MH_OK)
-        return size * count;
+    if (buf_append(&x->body, bytes, taken) == MH_OK && taken == length)
+        return length;
     x->too_large = true;
     return 0;
 }
 
-/* Keeps "name: value" lines of the last header block, names in lower case. */
+static bool keep_header(struct http_exchange *x, const char *line, size_t bytes)
+{
+    const char *colon = memchr(line, ':', bytes);
+    size_t      name = x->response_headers.len;
+
+    if (colon == NULL || *line == ' ' || *line == '\t')      /* a folded line has no name */
+        return true;
+    if (buf_append(&x->response_headers, line, bytes) != MH_OK ||
+        buf_puts(&x->response_headers, "\n") != MH_OK)
+        return false;
+    for (char *c = x->response_headers.data + name; *c != ':'; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c - 'A' + 'a');
+    return true;
+}
+
+/* Keeps "name: value" lines of the last header block. All blocks count towards the
+ * maximum: libcurl 7.88 keeps every header of an exchange in memory, without end. */
 static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
 {
     struct http_exchange *x = arg;
     size_t                length = size * count, kept = length;
-    const char           *colon = memchr(bytes, ':', length);
 
-    if (length > 5 && memcmp(bytes, "HTTP/", 5) == 0) {
-        buf_reset(&x->response_headers);
-        return length;
-    }
+    x->header_bytes += length;
     while (kept > 0 && (bytes[kept - 1] == '\n' || bytes[kept - 1] == '\r'))
         kept--;
-    if (colon == NULL || kept == 0)
-        return length;
-    for (char *c = bytes; c < colon; c++)
-        if (*c >= 'A' && *c <= 'Z')
-            *c = (char)(*c - 'A' + 'a');
-    if (buf_append(&x->response_headers, bytes, kept) != MH_OK ||
-        buf_puts(&x->response_headers, "\n") != MH_OK) {
+    if (length > 5 && memcmp(bytes, "HTTP/", 5) == 0)
+        buf_reset(&x->response_headers);
+    else if (!keep_header(x, bytes, kept))
         x->too_large = true;
-        return 0;
-    }
-    return length;
+    if (x->header_bytes > MAX_HEADER_BYTES)
+        x->too_large = true;
+    return x->too_large ? 0 : length;
 }
 
 /* ---- Handles: made once, used again ------------------------------------------------------ */
 
+/* HTTP/2 would save connections to one host, but one stalled connection would then
+ * hold back every delivery to it, and its limits are harder to bound. */
 static void set_constants(struct http_exchange *x)
 {
     struct http_client *c = x->client;
@@ -100,6 +115,7 @@ static void set_constants(struct http_exchange *x)
     curl_easy_setopt(easy, CURLOPT_PRIVATE, x);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->error);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);     /* never wait for a resolver thread */
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
@@ -109,7 +125,7 @@ static void set_constants(struct http_exchange *x)
     curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
     curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    if (c->ca_file != NULL) {
+    if (c->ca_file != NULL) {               /* libcurl reads both, so the file is an addition */
         curl_easy_setopt(easy, CURLOPT_CAINFO, c->ca_file);
         curl_easy_setopt(easy, CURLOPT_CAPATH, "/etc/ssl/certs");
     }
@@ -156,6 +172,8 @@ static void give_back(struct http_exchange *x)
     list_unlink(&x->node);
     curl_slist_free_all(x->headers);
     x->headers = NULL;
+    curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, NULL);
+    curl_easy_setopt(x->easy, CURLOPT_COPYPOSTFIELDS, NULL);    /* the body's copy goes */
     buf_reset(&x->response_headers);
     buf_deinit(&x->body);
     if (c->idle_count == MAX_IDLE_HANDLES) {
@@ -168,29 +186,53 @@ static void give_back(struct http_exchange *x)
 
 /* ---- Starting -------------------------------------------------------------------------------- */
 
-static enum mh_err add_header(struct http_exchange *x, const char *line)
+/* RFC 9110, 5.6.2: what methods and names of headers are made of. */
+static bool is_token(const char *text, size_t bytes)
 {
-    if (strpbrk(line, "\r\n") != NULL || strchr(line, ':') == NULL)
-        return MH_INVALID;
+    for (size_t i = 0; i < bytes; i++)
+        if (!isalnum((unsigned char)text[i]) && strchr("!#$%&'*+-.^_`|~", text[i]) == NULL)
+            return false;
+    return bytes > 0;
+}
+
+static enum mh_err append_header(struct http_exchange *x, const char *line)
+{
     struct curl_slist *grown = curl_slist_append(x->headers, line);
+
     if (grown == NULL)
         return MH_NOMEM;
     x->headers = grown;
     return MH_OK;
 }
 
+/* A caller's line. libcurl would take "Name:" as "leave that header out", and sends an
+ * empty one for "Name;". */
+static enum mh_err add_header(struct http_exchange *x, const char *line)
+{
+    const char *colon = strchr(line, ':');
+
+    if (strpbrk(line, "\r\n") != NULL || colon == NULL || !is_token(line, (size_t)(colon - line)))
+        return MH_INVALID;
+    if (colon[1 + strspn(colon + 1, " \t")] != '\0')
+        return append_header(x, line);
+    char       *empty = mem_printf("%.*s;", (int)(colon - line), line);
+    enum mh_err err = append_header(x, empty);
+    free(empty);
+    return err;
+}
+
 /* "Expect:" and "Content-Type:" without a value keep libcurl from adding its own. */
 static enum mh_err set_headers(struct http_exchange *x, const struct http_call *call)
 {
     bool        typed = false;
-    enum mh_err err = add_header(x, "Expect:");
+    enum mh_err err = append_header(x, "Expect:");
 
     for (size_t i = 0; err == MH_OK && call->headers != NULL && call->headers[i] != NULL; i++) {
         typed = typed || strncasecmp(call->headers[i], "content-type:", 13) == 0;
         err = add_header(x, call->headers[i]);
     }
     if (err == MH_OK && !typed)
-        err = add_header(x, "Content-Type:");
+        err = append_header(x, "Content-Type:");
     curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, x->headers);
     return err;
 }
@@ -229,11 +271,15 @@ enum mh_err http_client_start(struct http_client *c, const struct http_call *cal
                               void (*done)(void *arg, const struct http_result *), void *arg,
                               struct http_exchange **out)
 {
+    if (c->closing)
+        return MH_CANCELLED;
+    if (!is_token(call->method, strlen(call->method)))
+        return MH_INVALID;
     struct http_exchange *x = take_handle(c);
-
     x->done = done;
     x->arg = arg;
-    x->too_large = false;
+    x->header_bytes = 0;
+    x->dialled = x->too_large = false;
     x->blocked[0] = x->error[0] = '\0';
     buf_init(&x->body, call->max_response_bytes);
     enum mh_err err = set_headers(x, call);
@@ -260,29 +306,39 @@ void http_exchange_abandon(struct http_exchange *x)
 
 /* ---- Ending --------------------------------------------------------------------------------------- */
 
+/* Whatever is not listed here is the other side's way of not speaking HTTP. */
+static const struct { CURLcode code; enum mh_err err; } meanings[] = {
+    { CURLE_OK,                       MH_OK },
+    { CURLE_URL_MALFORMAT,            MH_INVALID },
+    { CURLE_UNSUPPORTED_PROTOCOL,     MH_INVALID },
+    { CURLE_COULDNT_RESOLVE_HOST,     MH_DNS },
+    { CURLE_COULDNT_CONNECT,          MH_CONNECT },
+    { CURLE_OPERATION_TIMEDOUT,       MH_TIMEOUT },
+    { CURLE_FILESIZE_EXCEEDED,        MH_TOO_LARGE },
+    { CURLE_OUT_OF_MEMORY,            MH_NOMEM },
+    { CURLE_SSL_CONNECT_ERROR,        MH_TLS },
+    { CURLE_PEER_FAILED_VERIFICATION, MH_TLS },
+    { CURLE_SSL_CERTPROBLEM,          MH_TLS },
+    { CURLE_SSL_CACERT_BADFILE,       MH_TLS },
+    { CURLE_SSL_CIPHER,               MH_TLS },
+    { CURLE_SSL_ISSUER_ERROR,         MH_TLS },
+    { CURLE_SSL_CRL_BADFILE,          MH_TLS },
+    { CURLE_SSL_INVALIDCERTSTATUS,    MH_TLS },
+    { CURLE_SSL_ENGINE_INITFAILED,    MH_TLS },
+    { CURLE_USE_SSL_FAILED,           MH_TLS },
+};
+
+/* BLOCKED only where no address was left to dial: of a name with several addresses
+ * the allowed ones are tried, and then it is their failure that counts. */
 static enum mh_err classify(const struct http_exchange *x, CURLcode code)
 {
-    static const struct { CURLcode code; enum mh_err err; } table[] = {
-        { CURLE_OK,                     MH_OK },
-        { CURLE_COULDNT_RESOLVE_HOST,   MH_DNS },
-        { CURLE_COULDNT_CONNECT,        MH_CONNECT },
-        { CURLE_OPERATION_TIMEDOUT,     MH_TIMEOUT },
-        { CURLE_SSL_CONNECT_ERROR,      MH_TLS },
-        { CURLE_PEER_FAILED_VERIFICATION, MH_TLS },
-        { CURLE_SSL_CERTPROBLEM,        MH_TLS },
-        { CURLE_SSL_CACERT_BADFILE,     MH_TLS },
-        { CURLE_SSL_CIPHER,             MH_TLS },
-        { CURLE_URL_MALFORMAT,          MH_INVALID },
-        { CURLE_UNSUPPORTED_PROTOCOL,   MH_INVALID },
-        { CURLE_FILESIZE_EXCEEDED,      MH_TOO_LARGE },
-    };
     if (x->too_large)
         return MH_TOO_LARGE;
-    if (code != CURLE_OK && x->blocked[0] != '\0')
+    if (code != CURLE_OK && x->blocked[0] != '\0' && !x->dialled)
         return MH_BLOCKED;
-    for (size_t i = 0; i < ARRAY_LEN(table); i++)
-        if (table[i].code == code)
-            return table[i].err;
+    for (size_t i = 0; i < ARRAY_LEN(meanings); i++)
+        if (meanings[i].code == code)
+            return meanings[i].err;
     return MH_PROTOCOL;
 }
 
@@ -327,10 +383,7 @@ static void measure(CURL *easy, struct http_result *r)
 
 static void tell(struct http_exchange *x, const struct http_result *r)
 {
-    void (*done)(void *, const struct http_result *) = x->done;
-    void *arg = x->arg;
-
-    done(arg, r);
+    x->done(x->arg, r);
     give_back(x);
 }
 
@@ -357,7 +410,8 @@ void http_client_cancel_all(struct http_client *c)
 
     while (!list_empty(&c->active)) {
         struct http_exchange *x = container_of(c->active.next, struct http_exchange, node);
-        struct http_result    r = { .err = MH_CANCELLED, .headers = "", .body = "" };
+        struct http_result    r = { .err = MH_CANCELLED, .detail = "moonhook is closing its connections",
+                                    .headers = "", .body = "" };
         curl_multi_remove_handle(c->multi, x->easy);
         tell(x, &r);
     }

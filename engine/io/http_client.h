@@ -22,9 +22,11 @@ struct http_client_spec {
     void       *arg;
 };
 
+/* MH_IO: the CA file cannot be read; the log tells. */
 MH_MUST_USE enum mh_err http_client_new(uv_loop_t *loop, const struct http_client_spec *spec,
                                         struct http_client **out);
-/* Cancels what is under way (each `done` gets MH_CANCELLED) and frees. */
+/* Cancels what is under way (each `done` gets MH_CANCELLED) and frees. Not from
+ * within a `done`. */
 void http_client_free(struct http_client *c);
 
 struct http_call {                          /* borrowed during http_client_start() only */
@@ -37,6 +39,7 @@ struct http_call {                          /* borrowed during http_client_start
     size_t      max_response_bytes;         /* of the body, decompressed */
 };
 
+/* Each counts from the start of the exchange, as libcurl does. */
 struct http_timing { int64_t dns_us, connect_us, tls_us, first_byte_us, total_us; };
 
 struct http_result {                        /* borrowed during `done` */
@@ -54,7 +57,8 @@ struct http_result {                        /* borrowed during `done` */
 };
 
 /* `done` comes exactly once, never inside this call. The exchange is freed when
- * it returns. */
+ * it returns. MH_INVALID: the method or a header is not valid; MH_CANCELLED: the
+ * client is being freed. `done` is then not called. */
 MH_MUST_USE enum mh_err http_client_start(struct http_client *c, const struct http_call *call,
                                           void (*done)(void *arg, const struct http_result *),
                                           void *arg, struct http_exchange **out);

@@ -2,10 +2,12 @@
  * watch and one timer; what happens on them is told back to it. */
 #include "io/http_client_internal.h"
 
-#include "base/util.h"
+#include "base/log.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct watch {                              /* one socket of libcurl's */
     uv_poll_t           poll;
@@ -72,7 +74,8 @@ static struct watch *watch_new(struct http_client *c, curl_socket_t socket)
 
     w->client = c;
     w->socket = socket;
-    uv_poll_init_socket(c->loop, &w->poll, socket);
+    if (uv_poll_init_socket(c->loop, &w->poll, socket) != 0)
+        abort();                            /* the kernel is out of memory or of watches */
     c->open_polls++;
     curl_multi_assign(c->multi, socket, w);
     return w;
@@ -111,36 +114,55 @@ static int on_timer_wanted(CURLM *multi, long delay_ms, void *arg)
     return 0;
 }
 
+/* Found now, not when the first certificate is not trusted. */
+static bool is_readable(const char *file)
+{
+    if (file == NULL || access(file, R_OK) == 0)
+        return true;
+    LOG_ERROR("ca_file_unreadable", "file=%s reason=\"%s\"", file, strerror(errno));
+    return false;
+}
+
+static void make_multi(struct http_client *c)
+{
+    c->multi = curl_multi_init();
+    if (c->multi == NULL)
+        abort();                            /* out of memory */
+    curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_watch);
+    curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
+    curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted);
+    curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
+    curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)c->spec.max_connections);
+}
+
 enum mh_err http_client_new(uv_loop_t *loop, const struct http_client_spec *spec,
                             struct http_client **out)
 {
+    const char *ca_file = spec->ca_file && spec->ca_file[0] ? spec->ca_file : NULL;
+
+    if (!is_readable(ca_file))
+        return MH_IO;
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return MH_NOMEM;
     struct http_client *c = mem_alloc(sizeof *c);
     c->spec = *spec;
     c->loop = loop;
-    c->ca_file = spec->ca_file && spec->ca_file[0] ? mem_strdup(spec->ca_file) : NULL;
-    c->multi = curl_multi_init();
-    if (c->multi == NULL)
-        abort();                            /* out of memory */
+    c->ca_file = mem_strdup(ca_file);
     list_init(&c->active);
     list_init(&c->idle);
     timer_init(&c->timer, loop, on_time);
-    curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_watch);
-    curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
-    curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted);
-    curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
-    curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)spec->max_connections);
+    make_multi(c);
     *out = c;
     return MH_OK;
 }
 
 void http_client_free(struct http_client *c)
 {
+    c->closing = true;                      /* `done` may not start anything anew */
     http_client_cancel_all(c);
-    c->closing = true;
     c->open_polls++;                        /* held while the cleanup closes sockets */
     curl_multi_cleanup(c->multi);
+    timer_stop(&c->timer);                  /* it may fire before its handle is closed */
     if (--c->open_polls == 0)
         timer_close(&c->timer, on_timer_closed);
 }
