@@ -1,11 +1,10 @@
 /* with_redis.h - for tests that need a real redis-server: starts one in a temp
- * folder, and runs the loop until something happened. */
+ * folder. */
 #pragma once
 
-#include "io/loop.h"
+#include "with_loop.h"
 
 #include <arpa/inet.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,44 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 30000, MAX_REDIS_ARGS = 40 };
-
-static inline int remove_one(const char *path, const struct stat *s, int kind, struct FTW *at)
-{
-    (void)s, (void)kind, (void)at;
-    return remove(path);
-}
-
-static inline void remove_tree(const char *dir)
-{
-    nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-/* ---- The loop: a test that waits in vain fails instead of hanging ------------------ */
-
-static inline void out_of_patience(uv_timer_t *timer) { *(bool *)timer->data = true; }
-
-#define RUN_UNTIL(loop, condition)                                                                 \
-    do {                                                                                           \
-        bool       late_ = false;                                                                  \
-        uv_timer_t timer_;                                                                         \
-        uv_timer_init(loop, &timer_);                                                              \
-        timer_.data = &late_;                                                                      \
-        uv_timer_start(&timer_, out_of_patience, PATIENCE_MS, 0);                                  \
-        while (!(condition) && !late_)                                                             \
-            uv_run(loop, UV_RUN_ONCE);                                                             \
-        uv_close((uv_handle_t *)&timer_, NULL);                                                    \
-        uv_run(loop, UV_RUN_NOWAIT);                                                               \
-        if (late_)                                                                                 \
-            fail_msg("waited in vain for: %s", #condition);                                        \
-    } while (0)
-
-/* Whatever was closed is freed by now; nothing may be left open. */
-static inline void loop_end(uv_loop_t *loop)
-{
-    uv_run(loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(loop), 0);
-}
+enum { MAX_REDIS_ARGS = 40 };
 
 /* ---- redis-server -------------------------------------------------------------------- */
 
