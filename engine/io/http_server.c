@@ -30,7 +30,11 @@ static void run(struct http_server *s)
 {
     MHD_UNSIGNED_LONG_LONG wait_ms;
 
+    s->running = true;
     MHD_run(s->daemon);
+    s->running = false;
+    if (s->quiesce_soon)
+        http_server_quiesce(s);
     if (MHD_get_timeout(s->daemon, &wait_ms) == MHD_YES)
         timer_start(&s->timer, wait_ms < 60000 ? (int64_t)wait_ms : 60000);
     else
@@ -150,10 +154,11 @@ static bool clients_wait(int listener)
  * those come in first. */
 void http_server_quiesce(struct http_server *s)
 {
-    if (s->draining)
+    s->quiesce_soon = s->running;
+    if (s->draining || s->running)
         return;
     for (int i = 0; i < ACCEPT_RUNS && clients_wait(s->listener); i++)
-        MHD_run(s->daemon);
+        run(s);
     s->draining = true;
     int fd = MHD_quiesce_daemon(s->daemon);
     if (fd >= 0)

@@ -19,6 +19,8 @@ struct http_server {
     struct list        waiting;             /* requests that the handler has not answered */
     size_t             unfinished;          /* given to the handler, not yet freed */
     bool               draining, stopping;
+    bool               running;             /* inside MHD_run(): not to be entered again */
+    bool               quiesce_soon;        /* asked for by a handler; done when it is over */
 };
 
 struct http_request {
