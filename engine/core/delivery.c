@@ -44,7 +44,7 @@ struct delivery *delivery_new(struct event *event, struct target *target)
 void delivery_free(struct delivery *d)
 {
     list_unlink(&d->node);
-    json_decref(d->attempts);
+    free(d->attempts);
     event_unref(d->event);
     target_unref(d->target);
     free(d);
@@ -82,26 +82,33 @@ enum mh_err delivery_split(const char *key, struct delivery_parts *out)
     return err;
 }
 
-static void put_time(json_t *object, const char *key, int64_t unix_ms)
+char *delivery_facts(json_t *object)
 {
-    char at[CLOCK_TEXT_BYTES];
+    size_t bytes = 0;
+    char  *text = json_text(object, &bytes);
 
-    clock_format(unix_ms, at);
-    json_put(object, key, json_string(at));
+    json_decref(object);
+    if (text == NULL || bytes < 2) {
+        free(text);
+        return NULL;
+    }
+    memmove(text, text + 1, bytes - 2);
+    text[bytes - 2] = '\0';
+    return text;
 }
 
-void delivery_add_attempt(struct delivery *d, bool ok, json_t *facts)
+void delivery_add_attempt(struct delivery *d, bool ok, char *facts)
 {
     double duration_ms = (double)(clock_mono_us() - d->started_us) / 1000.0;
-    json_t *attempt = json_pack("{s:i, s:f, s:s}", "number", (int)d->number, "duration_ms",
-                                duration_ms, "status", ok ? "delivered" : "failed");
+    char   at[CLOCK_TEXT_BYTES], *before = d->attempts;
 
-    put_time(attempt, "started_at", d->started_ms);
-    json_object_update(attempt, facts);
-    json_decref(facts);
-    if (d->attempts == NULL)
-        d->attempts = json_array();
-    json_array_append_new(d->attempts, attempt);
+    clock_format(d->started_ms, at);
+    d->attempts = mem_printf("%s%s{\"number\":%u,\"started_at\":\"%s\",\"duration_ms\":%.3f,"
+                             "\"status\":\"%s\"%s%s}", before ? before : "", before ? "," : "",
+                             d->number, at, duration_ms, ok ? "delivered" : "failed",
+                             facts && facts[0] ? "," : "", facts ? facts : "");
+    free(before);
+    free(facts);
 }
 
 static const char *status_of(const struct delivery *d)
@@ -121,16 +128,21 @@ static json_t *record_head(const struct event *e, const char *target_id, const c
                      "status", status);
 }
 
-json_t *delivery_record(const struct delivery *d)
+/* Every part but the attempts is of characters that JSON takes as they are. */
+char *delivery_record(const struct delivery *d)
 {
-    json_t *record = record_head(d->event, d->target->id, d->target->ops->kind_name, status_of(d));
+    const struct event *e = d->event;
+    char                at[CLOCK_TEXT_BYTES] = "", quote[] = "\"";
 
-    json_put(record, "attempts", d->attempts ? json_incref(d->attempts) : json_array());
     if (d->next_ms > 0)
-        put_time(record, "next_attempt_at", d->next_ms);
+        clock_format(d->next_ms, at);
     else
-        json_put(record, "next_attempt_at", json_null());
-    return record;
+        quote[0] = '\0';
+    return mem_printf("{\"id\":\"%s\",\"event_id\":\"%s\",\"event\":\"%s\",\"org_id\":\"%s\","
+                      "\"target\":{\"kind\":\"%s\",\"id\":\"%s\"},\"status\":\"%s\","
+                      "\"attempts\":[%s],\"next_attempt_at\":%s%s%s}", delivery_id(d), e->id, e->type,
+                      e->org, d->target->ops->kind_name, d->target->id, status_of(d),
+                      d->attempts ? d->attempts : "", quote, d->next_ms > 0 ? at : "null", quote);
 }
 
 json_t *delivery_record_pending(const struct event *e, const char *target_id, const char *kind)
@@ -148,7 +160,7 @@ void delivery_restore(struct delivery *d, const json_t *record)
 
     if (!json_is_array(attempts) || json_array_size(attempts) == 0)
         return;
-    d->attempts = json_incref(attempts);
+    d->attempts = delivery_facts(json_incref(attempts));    /* brackets go as braces do */
     d->number = (unsigned)json_array_size(attempts) + 1;
 }
 

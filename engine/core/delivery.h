@@ -19,7 +19,8 @@ struct delivery {
     struct event  *event;                   /* counted */
     struct target *target;                  /* counted */
     unsigned       number;                  /* of the present attempt, from 1 */
-    json_t        *attempts;                /* the ended ones; NULL before the first */
+    char          *attempts;                /* the ended ones: JSON objects, separated by commas;
+                                             * NULL before the first */
     int64_t        started_ms, started_us;  /* of the present attempt: wall, monotonic */
     int64_t        next_ms;                 /* Unix time of the next one; 0: none planned */
     enum verdict   verdict;
@@ -41,12 +42,17 @@ void delivery_key(const char *org, const char *event_id, const char *target_id,
 struct delivery_parts { char org[MH_ID_BYTES], event_id[MH_ID_BYTES], target_id[MH_ID_BYTES]; };
 MH_MUST_USE enum mh_err delivery_split(const char *key, struct delivery_parts *out);
 
-/* Adds the attempt that just ended: `facts` is an object of the target's (error,
- * response, result, logs; stolen), to which number, times and status are added. */
-void delivery_add_attempt(struct delivery *d, bool ok, json_t *facts);
+/* What a target tells about an attempt (error, response, result, logs): the members of
+ * a JSON object as text, without its braces. Text, because a record is written for
+ * every delivery and read for few. Steals `object`; the caller frees the text. */
+char *delivery_facts(json_t *object);
 
-/* The record as REST shows it and Redis keeps it; the caller owns it. */
-json_t *delivery_record(const struct delivery *d);
+/* Adds the attempt that just ended: its facts (taken; NULL for none), to which number,
+ * times and status are added. */
+void delivery_add_attempt(struct delivery *d, bool ok, char *facts);
+
+/* The record as REST shows it and Redis keeps it: JSON text that the caller frees. */
+char *delivery_record(const struct delivery *d);
 
 /* The record of a delivery that has made no attempt yet. */
 json_t *delivery_record_pending(const struct event *e, const char *target_id, const char *kind);

@@ -222,13 +222,13 @@ void dispatch_done(struct dispatch *x, struct delivery *d, struct outcome *o)
     x->in_flight--;
     d->attempt_data = NULL;
     if (d->key[0] == '\0') {                /* dropped while under way */
-        json_decref(o->facts);
+        free(o->facts);
         delivery_free(d);
     } else if (o->uncharged && t->retired && !x->quiet) {
-        json_decref(o->facts);
+        free(o->facts);
         end_cancelled(x, d);
     } else if (o->uncharged) {
-        json_decref(o->facts);
+        free(o->facts);
         d->started_us = 0;
         wait_in_line(d);
     } else {

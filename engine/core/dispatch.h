@@ -56,7 +56,7 @@ struct outcome {
     bool        cancel;                     /* the target is disabled: ends as cancelled */
     bool        uncharged;                  /* not this delivery's fault: tried again at once */
     int64_t     retry_after_ms;             /* -1: as the schedule says */
-    json_t     *facts;                      /* stolen; see delivery_add_attempt() */
+    char       *facts;                      /* taken; see delivery_facts(); may be NULL */
 };
 
 /* Ends the attempt that target_ops.attempt began. Takes `d`. */

@@ -158,7 +158,7 @@ enum mh_err event_from_envelope(const char *envelope, size_t bytes, struct event
     json_t           *json = NULL;
     int64_t           at_ms = 0;
 
-    enum mh_err err = json_parse(envelope, bytes, &json, &fault);
+    enum mh_err err = json_parse_stored(envelope, bytes, &json, &fault);
     if (err != MH_OK)
         return MH_INVALID;
     const char *type = json_text_of(json, "event", ""), *org = json_text_of(json, "org_id", "");

@@ -54,9 +54,8 @@ static void become_ready(struct instance *i, enum mh_err err, const char *messag
 static void on_setup(struct hook_call *call, const struct hook_result *r)
 {
     struct instance *i = container_of(call, struct instance, setup);
-    const json_t    *error = json_object_get(r->facts, "error");
 
-    become_ready(i, r->err, r->err == MH_OK ? "" : json_text_of(error, "message", err_text(r->err)));
+    become_ready(i, r->err, r->err == MH_OK ? "" : r->message);
 }
 
 static void run_setup(struct instance *i)

@@ -92,7 +92,7 @@ static void on_called(struct hook_call *call, const struct hook_result *r)
     struct plugin *p = run->plugin;
     struct outcome o = { .err = r->err, .uncharged = r->uncharged,
                          .never = r->never || p->version.manifest.drop,
-                         .retry_after_ms = r->retry_after_ms, .facts = json_incref(r->facts) };
+                         .retry_after_ms = r->retry_after_ms, .facts = r->facts };
 
     p->calls += !r->uncharged;
     p->failures += r->err != MH_OK && !r->uncharged;
@@ -138,7 +138,7 @@ static void on_again(struct timer *timer)
     while ((node = list_pop_front(&p->stuck)) != NULL) {
         struct run    *run = container_of(node, struct run, node);
         struct outcome o = { .err = MH_BUSY, .uncharged = true, .retry_after_ms = -1,
-                             .facts = json_object() };
+                             .facts = NULL };
         dispatch_done(p->spec.dispatch, run->delivery, &o);
         free(run);
     }

@@ -25,7 +25,7 @@ static enum mh_err split_event(const redisReply *reply, struct stored_event *out
         return MH_INVALID;
     out->envelope = line_end + 1;
     out->envelope_bytes = reply->len - (size_t)(out->envelope - reply->str);
-    return json_parse(reply->str, (size_t)(line_end - reply->str), &out->head, &fault);
+    return json_parse_stored(reply->str, (size_t)(line_end - reply->str), &out->head, &fault);
 }
 
 static json_t *parse_record(const redisReply *reply)
@@ -34,7 +34,7 @@ static json_t *parse_record(const redisReply *reply)
     json_t           *record = NULL;
 
     if (reply->type != REDIS_REPLY_STRING ||
-        json_parse(reply->str, reply->len, &record, &fault) != MH_OK)
+        json_parse_stored(reply->str, reply->len, &record, &fault) != MH_OK)
         return NULL;
     return record;
 }
@@ -309,7 +309,7 @@ static enum mh_err take_event(struct read *r, const redisReply *reply)
 
     enum mh_err err = split_event(reply, &found);
     if (err == MH_OK)
-        err = json_parse(found.envelope, found.envelope_bytes, &r->value, &fault);
+        err = json_parse_stored(found.envelope, found.envelope_bytes, &r->value, &fault);
     if (err != MH_OK) {
         json_decref(found.head);
         return err;

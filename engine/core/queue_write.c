@@ -238,19 +238,14 @@ static const char *verdict_word(const struct delivery *d)
 static void add_finish(struct command *c, struct delivery *d)
 {
     bool    release = d->verdict == VERDICT_RELEASED;
-    size_t  bytes = 0;
-    json_t *record = release ? NULL : delivery_record(d);
-    char   *text = release ? mem_strdup("") : json_text(record, &bytes);
+    char   *record = release ? mem_strdup("") : delivery_record(d);
     int64_t delay = d->next_ms > 0 ? d->next_ms - clock_now_ms() : 0;
 
-    if (text == NULL)
-        abort();
     command_text(c, d->key);
-    command_add(c, text, bytes);
+    command_text(c, record);
     command_text(c, verdict_word(d));
     command_format(c, "%lld", (long long)(delay > 0 ? delay : 0));
-    free(text);
-    json_decref(record);
+    free(record);
 }
 
 static size_t fill_finishes(struct queue *q, struct batch *b)

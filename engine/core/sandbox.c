@@ -36,6 +36,7 @@ static void kill_for(struct sandbox *s, enum mh_err why, const char *detail);
 
 /* ---- Ending calls ------------------------------------------------------------------ */
 
+/* Takes r->facts; the call's log lines are added to them. */
 static void end_call(struct sandbox *s, struct hook_call *call, struct hook_result *r)
 {
     if (call->request != NULL)
@@ -43,33 +44,33 @@ static void end_call(struct sandbox *s, struct hook_call *call, struct hook_resu
     list_unlink(&call->node);
     list_unlink(&call->turn);
     s->call_count--;
-    json_t *logs = call->logs, *facts = r->facts ? r->facts : json_object();
-
-    if (logs != NULL)
-        json_put(facts, "logs", logs);
-    call->logs = NULL;
-    r->facts = facts;
+    if (call->logs != NULL) {
+        char *logs = delivery_facts(json_pack("{s:o}", "logs", call->logs));
+        char *facts = mem_printf("%s%s%s", r->facts ? r->facts : "", r->facts ? "," : "",
+                                 logs ? logs : "\"logs\":[]");
+        free(logs);
+        free(r->facts);
+        r->facts = facts;
+        call->logs = NULL;
+    }
     call->done(call, r);
-    json_decref(facts);
     if (s->finishing && s->call_count == 0)
         kill_for(s, MH_OK, "finished");
 }
 
-static json_t *error_facts(enum mh_err err, const char *message, const char *trace)
+static char *error_facts(enum mh_err err, const char *message, const char *trace)
 {
     json_t *error = json_pack("{s:s, s:o}", "code", err_code(err), "message",
                               delivery_text(message, strlen(message)));
     if (trace != NULL && trace[0] != '\0')
         json_put(error, "trace", delivery_text(trace, strlen(trace)));
-    json_t *facts = json_object();
-    json_put(facts, "error", error);
-    return facts;
+    return delivery_facts(json_pack("{s:o}", "error", error));
 }
 
 static void fail_call(struct sandbox *s, struct hook_call *call, enum mh_err err,
                       const char *message)
 {
-    struct hook_result r = { .err = err, .retry_after_ms = -1,
+    struct hook_result r = { .err = err, .retry_after_ms = -1, .message = message,
                              .facts = error_facts(err, message, NULL) };
     end_call(s, call, &r);
 }
@@ -179,49 +180,53 @@ static void read_retry(const json_t *head, struct hook_result *r)
         r->retry_after_ms = (int64_t)(json_number_value(after) * 1000);
 }
 
-static enum mh_err read_result(const struct frame *f, json_t *head, struct hook_result *r)
+/* The result is held against the grammar, then kept as the text that it is. */
+static enum mh_err read_value(const struct frame *f, struct hook_result *r, struct json_fault *fault)
 {
-    struct json_fault fault;
-    json_t           *result = NULL;
+    json_t *value = NULL;
 
-    if (json_bool_of(head, "ok", false)) {
-        if (f->body_bytes > RESULT_BYTES)
-            return MH_RESULT;
-        if (f->body_bytes > 0 && json_parse(f->body, f->body_bytes, &result, &fault) != MH_OK)
-            return MH_PROTOCOL;
-        r->facts = json_object();
-        json_put(r->facts, "result", result);
-        return MH_OK;
-    }
+    snprintf(fault->text, sizeof fault->text, "is larger than %d KiB", RESULT_BYTES / 1024);
+    if (f->body_bytes > RESULT_BYTES)
+        return MH_RESULT;
+    if (f->body_bytes > 0 && json_parse(f->body, f->body_bytes, &value, fault) != MH_OK)
+        return MH_RESULT;
+    json_decref(value);
+    r->facts = f->body_bytes > 0 ? mem_printf("\"result\":%.*s", (int)f->body_bytes, f->body)
+                                 : mem_strdup("\"result\":null");
+    return MH_OK;
+}
+
+static void read_error(json_t *head, struct hook_result *r)
+{
     r->err = err_from_code(json_text_of(head, "code", "plugin_error"));
     if (r->err == MH_OK || r->err == MH_INTERNAL)
         r->err = MH_PLUGIN;
     read_retry(head, r);
-    r->facts = error_facts(r->err, json_text_of(head, "message", ""), json_text_of(head, "trace", ""));
-    return MH_OK;
+    r->message = json_text_of(head, "message", "");
+    r->facts = error_facts(r->err, r->message, json_text_of(head, "trace", ""));
 }
 
 static void on_result(struct sandbox *s, const struct frame *f, json_t *head)
 {
     struct hook_call  *call = call_of(s, f->id);
     struct hook_result r = { .err = MH_OK, .retry_after_ms = -1 };
+    struct json_fault  fault = { .text = "" };
+    char               detail[DETAIL_BYTES];
 
     if (call == NULL || call != head_of(s)) {
         kill_for(s, MH_PROTOCOL, "a result came for a hook that is not running");
         return;
     }
     end_turn(s, call);
-    enum mh_err err = read_result(f, head, &r);
-    if (err == MH_RESULT) {
-        fail_call(s, call, MH_RESULT, "the result is larger than 256 KiB");
-        return;
+    if (!json_bool_of(head, "ok", false)) {
+        read_error(head, &r);
+        end_call(s, call, &r);
+    } else if (read_value(f, &r, &fault) != MH_OK) {
+        snprintf(detail, sizeof detail, "the result %s", fault.text);
+        fail_call(s, call, MH_RESULT, detail);
+    } else {
+        end_call(s, call, &r);
     }
-    if (err != MH_OK) {
-        fail_call(s, call, MH_PROTOCOL, "the result is no JSON");
-        kill_for(s, MH_PROTOCOL, "a result is no JSON");
-        return;
-    }
-    end_call(s, call, &r);
 }
 
 static void on_request(struct sandbox *s, const struct frame *f, json_t *head)

@@ -23,7 +23,9 @@ struct hook_result {
     bool        uncharged;                  /* the process ended for another's fault */
     bool        never;                      /* retry.never() */
     int64_t     retry_after_ms;             /* -1: not said */
-    json_t     *facts;                      /* {"result"} or {"error":{..}}, and "logs"; borrowed */
+    const char *message;                    /* of an error; borrowed */
+    char       *facts;                      /* result or error, and logs, as delivery_facts() writes
+                                             * them; `done` takes it */
 };
 
 struct hook_call {

@@ -61,7 +61,7 @@ static void add_entry(json_t *all, const char *kind, const redisReply *id, const
     struct json_fault fault;
     json_t           *value = NULL;
 
-    if (json_parse(text->str, text->len, &value, &fault) == MH_OK)
+    if (json_parse_stored(text->str, text->len, &value, &fault) == MH_OK)
         json_put(all, id->str, value);
     else
         LOG_ERROR("stored_entry_broken", "kind=%s id=%s fault=\"%s\"", kind, id->str, fault.text);

@@ -90,9 +90,22 @@ static json_t *row_of(struct waiter *w, const char *plugin)
     return NULL;
 }
 
-static void fill_row(json_t *row, const struct delivery *d, enum mh_err err, json_t *facts)
+static json_t *parse_facts(const char *facts)
+{
+    struct json_fault fault;
+    json_t           *object = NULL;
+    char             *text = mem_printf("{%s}", facts ? facts : "");
+
+    if (json_parse_stored(text, strlen(text), &object, &fault) != MH_OK)
+        object = json_object();
+    free(text);
+    return object;
+}
+
+static void fill_row(json_t *row, const struct delivery *d, enum mh_err err, const char *text)
 {
     static const char *const copied[] = { "result", "error" };
+    json_t                  *facts = parse_facts(text);
 
     json_put(row, "status", json_string(err == MH_OK ? "delivered" : "failed"));
     json_put(row, "duration_ms", json_real((double)(clock_mono_us() - d->started_us) / 1000.0));
@@ -104,9 +117,10 @@ static void fill_row(json_t *row, const struct delivery *d, enum mh_err err, jso
     if (err != MH_OK && json_object_get(row, "error") == NULL)
         json_put(row, "error", json_pack("{s:s, s:s}", "code", err_code(err), "message",
                                          err_text(err)));
+    json_decref(facts);
 }
 
-void waiter_result(struct delivery *d, enum mh_err err, json_t *facts)
+void waiter_result(struct delivery *d, enum mh_err err, const char *facts)
 {
     struct waiter *w = d->event->waiter;
     json_t        *row = w ? row_of(w, d->target->id) : NULL;

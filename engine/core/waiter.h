@@ -15,4 +15,4 @@ void waiter_accepted(void *waiter, enum mh_err err, size_t deliveries);  /* a di
 /* From dispatch, for every delivery: it is owned; its attempt ended (facts borrowed,
  * may be NULL). Both do nothing where nobody waits. */
 void waiter_join(struct delivery *d);
-void waiter_result(struct delivery *d, enum mh_err err, json_t *facts);
+void waiter_result(struct delivery *d, enum mh_err err, const char *facts);

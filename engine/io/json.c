@@ -9,7 +9,7 @@
 
 /* jansson recurses per level; refusing deep text first keeps every later walk of
  * ours shallow too. Brackets inside strings do not count. */
-static bool too_deep(const char *text, size_t bytes)
+static bool too_deep(const char *text, size_t bytes, int most)
 {
     int  depth = 0;
     bool in_string = false;
@@ -24,7 +24,7 @@ static bool too_deep(const char *text, size_t bytes)
         } else if (c == '"') {
             in_string = true;
         } else if (c == '{' || c == '[') {
-            if (++depth > JSON_MAX_NESTING)
+            if (++depth > most)
                 return true;
         } else if (c == '}' || c == ']') {
             depth--;
@@ -33,14 +33,14 @@ static bool too_deep(const char *text, size_t bytes)
     return false;
 }
 
-enum mh_err json_parse(const char *text, size_t bytes, json_t **out, struct json_fault *fault)
+static enum mh_err parse(const char *text, size_t bytes, int most, json_t **out,
+                         struct json_fault *fault)
 {
     json_error_t error;
 
     fault->pointer[0] = fault->text[0] = '\0';
-    if (too_deep(text, bytes)) {
-        snprintf(fault->text, sizeof fault->text, "is nested more than %d levels deep",
-                 JSON_MAX_NESTING);
+    if (too_deep(text, bytes, most)) {
+        snprintf(fault->text, sizeof fault->text, "is nested more than %d levels deep", most);
         return MH_INVALID;
     }
     json_t *value = json_loadb(text ? text : "", bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
@@ -52,6 +52,17 @@ enum mh_err json_parse(const char *text, size_t bytes, json_t **out, struct json
     }
     *out = value;
     return MH_OK;
+}
+
+enum mh_err json_parse(const char *text, size_t bytes, json_t **out, struct json_fault *fault)
+{
+    return parse(text, bytes, JSON_MAX_NESTING, out, fault);
+}
+
+enum mh_err json_parse_stored(const char *text, size_t bytes, json_t **out,
+                              struct json_fault *fault)
+{
+    return parse(text, bytes, JSON_STORED_NESTING, out, fault);
 }
 
 char *json_text(const json_t *value, size_t *bytes)

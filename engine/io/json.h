@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { JSON_MAX_NESTING = 64 };
+enum { JSON_MAX_NESTING = 64, JSON_STORED_NESTING = 80 };
 
 struct json_fault { char pointer[128]; char text[160]; };
 
@@ -17,6 +17,11 @@ struct json_fault { char pointer[128]; char text[160]; };
  * owns *out (json_decref). */
 MH_MUST_USE enum mh_err json_parse(const char *text, size_t bytes, json_t **out,
                                    struct json_fault *fault);
+
+/* The same for what moonhook wrote itself, which may hold foreign values inside its own:
+ * at most JSON_STORED_NESTING deep. */
+MH_MUST_USE enum mh_err json_parse_stored(const char *text, size_t bytes, json_t **out,
+                                          struct json_fault *fault);
 
 /* The text of a member of an object, or of each item of an array, in a text that
  * json_parse() accepted: bytes as they were sent, numbers with the digits that they

@@ -119,7 +119,7 @@ static json_t *timing_of(const struct http_timing *t)
                      "total_ms", (double)t->total_us / 1000);
 }
 
-static json_t *facts_of(const struct endpoint *e, const struct http_result *r, enum mh_err err)
+static char *facts_of(const struct endpoint *e, const struct http_result *r, enum mh_err err)
 {
     json_t *facts = json_pack("{s:{s:s, s:s}, s:o}", "request", "method", "POST", "url",
                               json_text_of(e->json, "url", ""), "timing", timing_of(&r->timing));
@@ -137,7 +137,7 @@ static json_t *facts_of(const struct endpoint *e, const struct http_result *r, e
     else if (err != MH_OK)
         json_put(facts, "error", json_pack("{s:s, s:s}", "code", err_code(err), "message",
                                            r->detail[0] ? r->detail : err_text(err)));
-    return facts;
+    return delivery_facts(facts);
 }
 
 /* Also without an exchange: then r->err says why there was none. */
