@@ -1,0 +1,104 @@
+/* watchdog.c - see watchdog.h.
+ *
+ * The handler may run between any two instructions, so the three values that it
+ * shares with the rest are written in an order that suits it: the deadline before
+ * `running`, and `armed_us` is looked at last. */
+#include "watchdog.h"
+
+#include "base/clock.h"
+#include "trace.h"
+
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { EARLY_SHARE = 20, LEAST_EARLY_US = 5000, MOST_EARLY_US = 50000, US = 1000000 };
+
+static timer_t               timer;
+static int64_t               limit_ms, early_us;
+static volatile int64_t      deadline_us, armed_us;     /* armed_us: 0 where it is not */
+static lua_State *volatile   running;
+static volatile sig_atomic_t fired, leaving;
+static char                  trace[TRACE_BYTES];
+
+static void arm(int64_t at_us)
+{
+    struct itimerspec when = { .it_value = { .tv_sec = at_us / US, .tv_nsec = at_us % US * 1000 } };
+
+    armed_us = at_us;
+    timer_settime(timer, TIMER_ABSTIME, &when, NULL);
+}
+
+/* Runs before every instruction from the deadline on: a pcall() in the plugin may
+ * swallow the first error, but then the next instruction raises another. */
+static void on_hook(lua_State *L, lua_Debug *ar)
+{
+    if (!fired) {
+        fired = 1;
+        trace_write(L, 0, trace, sizeof trace);
+    }
+    lua_getinfo(L, "Sl", ar);
+    lua_pushfstring(L, "%s:%d: the hook has used up its %d ms (limits.timeout_ms)", ar->short_src,
+                    ar->currentline, (int)limit_ms);
+    lua_error(L);
+}
+
+static void on_alarm(int signal)
+{
+    (void)signal;
+    if (leaving)
+        _exit(0);
+    armed_us = 0;
+    if (running == NULL)
+        return;
+    if (clock_mono_us() < deadline_us)
+        arm(deadline_us);
+    else
+        lua_sethook(running, on_hook, LUA_MASKCOUNT, 1);
+}
+
+void watchdog_init(int64_t timeout_ms)
+{
+    limit_ms = timeout_ms;
+    early_us = timeout_ms * 1000 / EARLY_SHARE;
+    if (early_us < LEAST_EARLY_US)
+        early_us = LEAST_EARLY_US;
+    if (early_us > MOST_EARLY_US)
+        early_us = MOST_EARLY_US;
+}
+
+void watchdog_prepare(void)
+{
+    struct sigaction action = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
+    struct sigevent  event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM };
+
+    sigaction(SIGALRM, &action, NULL);
+    timer_create(CLOCK_MONOTONIC, &event, &timer);
+}
+
+void watchdog_begin(lua_State *L, int64_t left_us)
+{
+    deadline_us = clock_mono_us() + left_us - early_us;
+    running = L;
+    if (armed_us == 0 || armed_us > deadline_us)
+        arm(deadline_us);
+}
+
+void watchdog_end(void)
+{
+    lua_State *L = running;
+
+    running = NULL;
+    fired = 0;
+    if (lua_gethook(L) != NULL)
+        lua_sethook(L, NULL, 0, 0);
+}
+
+bool        watchdog_fired(void) { return fired != 0; }
+const char *watchdog_trace(void) { return trace; }
+
+void watchdog_exit_in(int seconds)
+{
+    leaving = 1;
+    arm(clock_mono_us() + (int64_t)seconds * US);
+}
