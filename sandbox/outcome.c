@@ -1,0 +1,135 @@
+/* outcome.c - see outcome.h. */
+#include "outcome.h"
+
+#include "host.h"
+#include "json.h"
+#include "utf8.h"
+#include "watchdog.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+static void set_message(struct outcome *o, const char *text, size_t bytes)
+{
+    if (bytes > sizeof o->message)
+        bytes = utf8_cut(text, sizeof o->message);
+    memcpy(o->message, text, bytes);
+    o->message_bytes = bytes;
+}
+
+void outcome_set(struct outcome *o, enum mh_err err, const char *message)
+{
+    o->err = err;
+    o->after_s = -1;
+    o->never = false;
+    o->trace[0] = '\0';
+    set_message(o, message, strlen(message));
+}
+
+void outcome_protected(struct outcome *o, lua_State *L, int status)
+{
+    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "no message";
+
+    outcome_set(o, status == LUA_ERRMEM ? MH_MEMORY : MH_PLUGIN, text);
+    lua_pop(L, 1);
+}
+
+/* ---- Values that were raised --------------------------------------------------------- */
+
+static bool is_retry(lua_State *L, int index)
+{
+    if (!lua_istable(L, index) || !lua_getmetatable(L, index))
+        return false;
+    luaL_getmetatable(L, OUTCOME_RETRY);
+    bool same = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return same;
+}
+
+static void get_raw(lua_State *L, int index, const char *field)
+{
+    lua_pushstring(L, field);
+    lua_rawget(L, index);
+}
+
+static void read_retry(struct outcome *o, lua_State *L)
+{
+    get_raw(L, 1, "after_s");
+    if (lua_type(L, -1) == LUA_TNUMBER && lua_tonumber(L, -1) >= 0 && lua_tonumber(L, -1) < 1e9)
+        o->after_s = lua_tonumber(L, -1);
+    get_raw(L, 1, "never");
+    o->never = lua_toboolean(L, -1);
+}
+
+/* What people should read of a value: text as it is, of a table its __tostring or
+ * its field "message". */
+static void push_text(lua_State *L)
+{
+    if (lua_isstring(L, 1) || luaL_callmeta(L, 1, "__tostring"))
+        return;
+    if (lua_istable(L, 1)) {
+        get_raw(L, 1, "message");
+        if (lua_isstring(L, -1))
+            return;
+    }
+    lua_pushfstring(L, "the plugin raised a %s value as its error", luaL_typename(L, 1));
+}
+
+/* The coroutine is dead, so whatever runs for its error runs on another stack. */
+struct raised { struct outcome *outcome; lua_State *co; };
+
+static int read_value(lua_State *L)
+{
+    struct raised  *raised = lua_touserdata(L, 1);
+    struct outcome *o = raised->outcome;
+    size_t          bytes;
+
+    lua_settop(L, 0);
+    lua_xmove(raised->co, L, 1);
+    if (is_retry(L, 1))
+        read_retry(o, L);
+    lua_settop(L, 1);
+    push_text(L);
+    const char *text = lua_tolstring(L, -1, &bytes);
+    if (text != NULL)
+        set_message(o, text, bytes);
+    return 0;
+}
+
+void outcome_from(struct outcome *o, lua_State *co, int status)
+{
+    bool timeout = watchdog_fired();
+
+    outcome_set(o, timeout ? MH_TIMEOUT : status == LUA_ERRMEM ? MH_MEMORY : MH_PLUGIN,
+                "the plugin raised an error that cannot be shown");
+    trace_write(co, 0, o->trace, sizeof o->trace);
+    if (timeout)
+        memcpy(o->trace, watchdog_trace(), sizeof o->trace);
+    if (o->err == MH_MEMORY) {
+        set_message(o, err_text(MH_MEMORY), strlen(err_text(MH_MEMORY)));
+        return;
+    }
+    struct raised raised = { o, co };
+    lua_State    *L = host_of(co)->L;
+    if (lua_cpcall(L, read_value, &raised) != 0)
+        lua_pop(L, 1);
+}
+
+/* ---- Writing -------------------------------------------------------------------------- */
+
+enum mh_err outcome_write(const struct outcome *o, struct buf *out)
+{
+    enum mh_err err = buf_printf(out, "\"code\":\"%s\",\"message\":", err_code(o->err));
+
+    if (err == MH_OK)
+        err = json_put_string(out, o->message, o->message_bytes, true);
+    if (err == MH_OK)
+        err = buf_puts(out, ",\"trace\":");
+    if (err == MH_OK)
+        err = json_put_string(out, o->trace, strlen(o->trace), true);
+    if (err == MH_OK && o->never)
+        err = buf_puts(out, ",\"retry\":{\"never\":true}");
+    if (err == MH_OK && !o->never && o->after_s >= 0)
+        err = buf_printf(out, ",\"retry\":{\"after_s\":%.3f}", o->after_s);
+    return err;
+}
