@@ -13,7 +13,7 @@ struct waiter {
     void             *arg;
     json_t           *results;
     size_t            deliveries, missing;
-    bool              accepted, answered;
+    bool              accepted, answered, over;
 };
 
 static void on_closed(struct timer *t)
@@ -37,11 +37,15 @@ static void answer(struct waiter *w, enum mh_err err)
     timer_close(&w->timer, on_closed);
 }
 
+/* Whether the event is stored is not known before waiter_accepted(), which comes
+ * whatever happens and finds the waiter still here. */
 static void on_time_over(struct timer *t)
 {
     struct waiter *w = container_of(t, struct waiter, timer);
 
-    answer(w, w->accepted ? MH_OK : MH_UNAVAILABLE);
+    w->over = true;
+    if (w->accepted)
+        answer(w, MH_OK);
 }
 
 struct waiter *waiter_new(uv_loop_t *loop, struct event *e, int64_t wait_ms,
@@ -65,7 +69,7 @@ void waiter_accepted(void *waiter, enum mh_err err, size_t deliveries)
 
     w->accepted = true;
     w->deliveries = deliveries;
-    if (err != MH_OK || w->missing == 0)
+    if (err != MH_OK || w->missing == 0 || w->over)
         answer(w, err);
 }
 
