@@ -20,6 +20,7 @@ struct instance {
     void                       *arg;
     struct hook_call            setup;
     bool                        ready, failed, retired;
+    bool                        over;       /* its process is gone; on_ended() frees it */
 };
 
 static int64_t limit(int64_t asked, int64_t otherwise, int64_t most)
@@ -112,6 +113,7 @@ static void on_ended(void *arg, enum mh_err why, const char *detail)
 {
     struct instance *i = arg;
 
+    i->over = true;
     become_ready(i, why, detail);
     if (!i->retired)
         i->ops->ended(i->arg, why, detail);
@@ -157,6 +159,8 @@ void instance_set_ops(struct instance *i, const struct instance_ops *ops, void *
 void instance_stop(struct instance *i)
 {
     i->retired = true;
+    if (i->over)                            /* stopped by what on_ended() tells */
+        return;
     sandbox_stop(i->sandbox);
     instance_free(i);
 }

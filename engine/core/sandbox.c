@@ -28,6 +28,7 @@ struct sandbox {
     int64_t         head_since_us, started_us, loaded_us;
     bool            loaded, finishing;
     bool            ending;                 /* killed, or gone */
+    bool            stopped;                /* by its owner, who hears no more of it */
     enum mh_err     why;                    /* MH_OK until something is wrong */
     char            detail[DETAIL_BYTES];
 };
@@ -372,8 +373,8 @@ static void on_exited(void *arg, int status)
     s->ending = true;
     describe_end(s, status);
     end_all(s);
-    void (*ended)(void *, enum mh_err, const char *) = s->spec.ops->ended;
-    ended(s->spec.arg, s->why, s->detail);
+    if (!s->stopped)
+        s->spec.ops->ended(s->spec.arg, s->why, s->detail);
     destroy(s);
 }
 
@@ -467,9 +468,11 @@ enum mh_err sandbox_start(const struct sandbox_spec *spec, struct sandbox **out)
 
 void sandbox_stop(struct sandbox *s)
 {
-    s->ending = true;
+    s->ending = s->stopped = true;
     s->why = MH_CANCELLED;
     end_all(s);
+    if (s->child == NULL)                   /* inside on_exited(), which destroys it */
+        return;
     child_abandon(s->child);
     destroy(s);
 }
