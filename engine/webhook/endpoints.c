@@ -76,6 +76,7 @@ static void begin_serving(struct endpoint *e)
 static void end_serving(struct endpoint *e)
 {
     dispatch_remove_target(e->owner->spec.dispatch, &e->target);
+    timer_stop(&e->pause);                  /* deliveries may hold it for longer than its owner */
     target_unref(&e->target);
 }
 
