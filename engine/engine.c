@@ -368,7 +368,7 @@ static void stop_targets(struct engine *e)
         http_client_free(e->http);
     if (e->endpoints != NULL)
         endpoints_free(e->endpoints);
-    if (e->queue != NULL && redis_is_up(e->redis))
+    if (e->queue != NULL)
         queue_leave(e->queue, on_queue_left, e);
     else
         on_queue_left(e);

@@ -233,7 +233,7 @@ void queue_leave(struct queue *q, void (*left)(void *arg), void *arg)
 {
     struct command c;
 
-    q->leaving = true;
+    q->leaving = true;                      /* Redis may be gone from `left` on */
     q->left = left;
     q->left_arg = arg;
     timer_stop(&q->tick);

@@ -142,7 +142,7 @@ static void add_accept(struct queue *q, struct command *c, struct pending_accept
 {
     char key[DELIVERY_KEY_BYTES];
 
-    a->owned = *owned + a->count <= q->spec.max_owned && !q->leaving;
+    a->owned = *owned + a->count <= q->spec.max_owned;
     *owned += a->owned ? a->count : 0;
     add_event_record(c, a);
     command_text(c, a->owned ? "own" : "due");
@@ -337,7 +337,7 @@ void queue_flush(struct timer *flush)
 {
     struct queue *q = container_of(flush, struct queue, flush);
 
-    if (!q->joined || !redis_is_up(q->spec.redis)) {
+    if (q->leaving || !q->joined || !redis_is_up(q->spec.redis)) {
         refuse_accepts(q);
         return;
     }
