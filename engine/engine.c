@@ -382,7 +382,9 @@ static void on_drain(struct timer *t)
     size_t         records = e->queue ? queue_unwritten(e->queue) : 0;
     bool           over = uv_now(&e->loop) >= (uint64_t)e->drain_until_ms;
 
-    if (attempts + requests + records > 0 && !over) {
+    /* What is being loaded goes to modules that are about to end; Redis answers or is
+     * lost within seconds. */
+    if (e->loading || (attempts + requests + records > 0 && !over)) {
         timer_start(&e->drain, DRAIN_LOOK_MS);
         return;
     }
