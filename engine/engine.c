@@ -242,12 +242,12 @@ static void on_redis_state(void *arg, bool up, const char *why)
     struct engine *e = arg;
 
     (void)why;
-    if (e->stopping || e->queue == NULL || e->loading)
+    if (e->queue == NULL || e->loading || (e->stopping && !e->serving))
         return;
-    if (up)
+    if (up && !e->stopping)
         load_next(e);
     else
-        queue_redis_state(e->queue, false);
+        queue_redis_state(e->queue, up);
 }
 
 static enum mh_err start_redis(struct engine *e)
