@@ -186,8 +186,8 @@ static void run(struct api_call *c)
         api_problem(c, err, why);
         return;
     }
-    if (!c->api->ready && c->route->scope != NULL) {
-        api_problem(c, MH_UNAVAILABLE, NULL);
+    if ((!c->api->ready || c->api->draining) && c->route->scope != NULL) {
+        api_problem(c, MH_UNAVAILABLE, c->api->draining ? "the engine is stopping" : NULL);
         return;
     }
     err = read_body(c, &fault);
