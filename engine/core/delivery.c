@@ -168,6 +168,8 @@ json_t *delivery_text(const char *text, size_t bytes)
 {
     size_t keep = bytes < DELIVERY_TEXT_MAX ? bytes : DELIVERY_TEXT_MAX;
 
+    if (keep > 0 && memchr(text, '\0', keep) != NULL)
+        return json_string("(binary)");     /* json_parse() takes no NUL */
     for (int tries = 0; tries < 4 && keep > 0; tries++, keep--) {
         json_t *cut = json_stringn(text, keep);     /* NULL where it is no UTF-8 */
         if (cut != NULL)
