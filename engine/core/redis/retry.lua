@@ -2,9 +2,17 @@
 --
 -- KEYS  due set, dead set, engines, event key
 -- ARGV  delivery key, prefix of the engines' own sets
--- Gives 1; 0 when its event is no longer stored; -1 when an engine has it under way.
+-- Gives 1; 0 when its event is no longer stored, or never had this target: whoever may
+-- retry must not send an event where it was not meant to go; -1 when an engine has it
+-- under way.
 
-if redis.call('EXISTS', KEYS[4]) == 0 then return 0 end
+local stored = redis.call('GET', KEYS[4])
+if not stored then return 0 end
+local meant = false
+for _, target in ipairs(cjson.decode(stored:match('^[^\n]*')).targets) do
+  meant = meant or target == ARGV[1]:match('~(.*)$')
+end
+if not meant then return 0 end
 for _, engine in ipairs(redis.call('ZRANGE', KEYS[3], 0, -1)) do
   if redis.call('SISMEMBER', ARGV[2] .. engine, ARGV[1]) == 1 then return -1 end
 end
