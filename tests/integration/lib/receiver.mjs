@@ -1,0 +1,70 @@
+// receiver.mjs - a plain HTTP server on loopback that records what it gets and answers
+// as it is told; what webhooks and plugins talk to in the tests.
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { Arrivals } from './wait.mjs';
+
+async function bodyOf(req) {
+  const chunks = [];
+  for await (const chunk of req) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function parsed(body) {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}
+
+export class Receiver {
+  // request, its index -> { status, headers, body } or { hang: true }; may be async.
+  answer = () => ({});
+  #arrivals = new Arrivals();
+  #server = createServer((req, res) => this.#take(req, res).catch(() => res.destroy()));
+
+  async start() {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+    this.port = this.#server.address().port;
+    this.url = `http://127.0.0.1:${this.port}`;
+    return this;
+  }
+
+  async stop() {
+    this.#server.close();
+    this.#server.closeAllConnections();
+    if (this.#server.listening) await once(this.#server, 'close');
+  }
+
+  // { method, url, headers, body, json }, in the order in which they arrived.
+  get requests() { return this.#arrivals.items; }
+
+  // Forgets what came and answers 200 again.
+  reset() {
+    this.#arrivals.items = [];
+    this.answer = () => ({});
+  }
+
+  // The first `count` requests for which `which` holds, when they have arrived.
+  got(count, which = () => true) {
+    return this.#arrivals.until((all) => {
+      const fitting = all.filter(which);
+      return fitting.length >= count && fitting.slice(0, count);
+    }, `${count} requests at the receiver`);
+  }
+
+  until(find, what, ms) { return this.#arrivals.until(find, what, ms); }
+
+  async #take(req, res) {
+    const body = await bodyOf(req);
+    const request = { method: req.method, url: req.url, headers: req.headers, body,
+                      json: parsed(body) };
+    const index = this.requests.length;
+    this.#arrivals.add(request);
+    const { status = 200, headers = {}, body: reply = 'ok', hang } =
+      await this.answer(request, index);
+    if (!hang) res.writeHead(status, headers).end(reply);
+  }
+}
