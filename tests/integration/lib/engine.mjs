@@ -10,11 +10,13 @@ import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Arrivals, eventually, PATIENCE_MS, within } from './wait.mjs';
 
 export const build = process.env.MH_BUILD ?? 'build-test';
 const SANITIZER = /(Address|Leak|UndefinedBehavior)Sanitizer|runtime error:/;
 const STARTING_MS = 40_000;
+const LAST_WORDS_MS = 500;
 const SHOWN_LINES = 60;
 
 const environment = Object.fromEntries(
@@ -153,15 +155,16 @@ export class Engine extends Client {
   async stop() {
     const child = this.#child;
     if (child === null) return;
-    const running = this.#running();
-    if (running) {
-      const closed = once(child, 'close');
-      child.kill('SIGTERM');
-      await within(closed, 'the end of the engine');
-    }
+    const closed = once(child, 'close');
+    child.kill('SIGTERM');
+    if (this.#running()) await within(once(child, 'exit'), 'the end of the engine');
+    // Its Redis has the same standard error: what an engine that fell leaves open.
+    const inOrder = child.exitCode === 0;
+    if (inOrder) await within(closed, 'the last lines of the engine');
+    else await Promise.race([closed, sleep(LAST_WORDS_MS)]);
+    this.remove();
     this.#child = null;
     this.check();
-    assert.ok(running, `the engine had ended before (${child.signalCode ?? child.exitCode})`);
     assert.equal(child.signalCode ?? child.exitCode, 0, 'the engine ended in order');
   }
 
@@ -186,6 +189,13 @@ export class Engine extends Client {
   idle() {
     return eventually(async () => await this.metric('moonhook_deliveries_owned') === 0,
                       'an engine that holds no delivery');
+  }
+
+  // As if no test had been before: no webhook, nothing on its way to one.
+  async forgetWebhooks() {
+    for (const { id } of (await this.ok(200, this.get('/api/webhooks'))).items)
+      await this.ok(200, this.delete(`/api/webhooks/${id}`));
+    await this.idle();
   }
 
   // The pid of its managed redis-server; undefined while there is none.

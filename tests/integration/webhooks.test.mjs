@@ -1,0 +1,215 @@
+// webhooks.test.mjs - webhook endpoints: made, changed, removed; what they get and how
+// it is signed.
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { Webhook } from 'standardwebhooks';
+import { Webhook as SvixWebhook } from 'svix';
+import { assertProblem, Engine } from './lib/engine.mjs';
+import { Receiver } from './lib/receiver.mjs';
+
+const engine = new Engine();
+const receiver = new Receiver();
+
+before(() => Promise.all([engine.start(), receiver.start()]));
+after(() => Promise.all([engine.stop(), receiver.stop()]));
+beforeEach(async () => {
+  await engine.forgetWebhooks();
+  receiver.reset();
+});
+
+// All bytes of the managed Redis's append-only file.
+function storedText() {
+  const dir = join(engine.data, 'redis');
+  return readdirSync(dir, { recursive: true, withFileTypes: true }).filter((f) => f.isFile())
+    .map((f) => readFileSync(join(f.path, f.name), 'latin1')).join('');
+}
+
+describe('an endpoint', () => {
+  test('is made with what it is given, or with defaults', async () => {
+    const got = await engine.post('/api/webhooks', { url: receiver.url });
+    assert.equal(got.status, 201);
+    const { id, secret, created_at: at, ...rest } = got.json;
+    assert.match(id, /^wh_/);
+    assert.match(secret, /^whsec_[A-Za-z0-9+/]{43}=$/);
+    assert.ok(Math.abs(Date.parse(at) - Date.now()) < 60_000);
+    assert.deepEqual(rest, { org_id: 'default', url: receiver.url, events: ['*'], active: true,
+                             description: '', headers: {} });
+  });
+
+  test('is listed, read, changed and removed', async () => {
+    const { id, secret, ...made } = await engine.webhook(receiver.url, { events: ['alert'] });
+    assert.ok(secret);
+    assert.deepEqual((await engine.get('/api/webhooks')).json, { items: [{ id, ...made }], next: null });
+    assert.deepEqual((await engine.get(`/api/webhooks/${id}`)).json, { id, ...made });
+    const changed = await engine.ok(200, engine.patch(`/api/webhooks/${id}`,
+      { description: 'ünï', headers: { 'X-Team': 'ops' } }));
+    assert.deepEqual(changed, { id, ...made, description: 'ünï', headers: { 'X-Team': 'ops' } });
+    assert.deepEqual((await engine.get(`/api/webhooks/${id}`)).json, changed);
+    await engine.ok(200, engine.delete(`/api/webhooks/${id}`));
+    assertProblem(await engine.get(`/api/webhooks/${id}`), 404);
+    assert.deepEqual((await engine.get('/api/webhooks')).json.items, []);
+  });
+
+  const refused = [
+    ['no address', {}, '/url'],
+    ['an address that is no text', { url: 7 }, '/url'],
+    ['an address of another scheme', { url: 'ftp://x.example' }, '/url'],
+    ['an address with a password', { url: 'http://u:p@x.example' }, '/url'],
+    ['an address with a blank', { url: 'http://x.example/a b' }, '/url'],
+    ['an address in numbers', { url: 'http://2130706433/' }, '/url'],
+    ['no events', { url: 'http://x.example', events: [] }, '/events'],
+    ['a pattern with a star inside', { url: 'http://x.example', events: ['alert', 'a*b'] }, '/events/1'],
+    ['an event that is no text', { url: 'http://x.example', events: [1] }, '/events/0'],
+    ['a header that is ours', { url: 'http://x.example', headers: { 'Webhook-Id': 'x' } }, '/headers/Webhook-Id'],
+    ['a header that looks like ours', { url: 'http://x.example', headers: { 'X-Mission-Control-Event': 'x' } },
+      '/headers/X-Mission-Control-Event'],
+    ['a header with a line break', { url: 'http://x.example', headers: { 'X-A': 'a\r\nX-B: b' } }, '/headers/X-A'],
+    ['a header that is no text', { url: 'http://x.example', headers: { 'X-A': 1 } }, '/headers/X-A'],
+    ['an unknown field', { url: 'http://x.example', secret: 'mine' }, '/secret'],
+    ['active as text', { url: 'http://x.example', active: 'yes' }, '/active'],
+  ];
+  for (const [name, body, pointer] of refused)
+    test(`with ${name} is refused at ${pointer}, and none is made`, async () => {
+      assertProblem(await engine.post('/api/webhooks', body), 422, pointer);
+      assert.deepEqual((await engine.get('/api/webhooks')).json.items, []);
+    });
+
+  test('keeps what it was when a change is refused', async () => {
+    const { id, secret, ...made } = await engine.webhook(receiver.url);
+    assert.ok(secret);
+    assertProblem(await engine.patch(`/api/webhooks/${id}`, { description: 'new', url: 'x' }), 422, '/url');
+    assertProblem(await engine.patch(`/api/webhooks/${id}`, { org_id: 'other' }), 422, '/org_id');
+    assert.deepEqual((await engine.get(`/api/webhooks/${id}`)).json, { id, ...made });
+  });
+
+  test('is not there for the key of another org', async () => {
+    const { id } = await engine.webhook(receiver.url, { org_id: 'acme' });
+    const { key } = await engine.ok(201, engine.post('/api/keys',
+      { org_id: 'globex', scopes: ['webhooks:read', 'webhooks:write'] }));
+    const other = engine.client(key);
+    assert.deepEqual((await other.get('/api/webhooks')).json.items, []);
+    assertProblem(await other.get(`/api/webhooks/${id}`), 404);
+    assertProblem(await other.patch(`/api/webhooks/${id}`, { active: false }), 404);
+    assertProblem(await other.delete(`/api/webhooks/${id}`), 404);
+    assertProblem(await other.post(`/api/webhooks/${id}/test`), 404);
+    assertProblem(await other.get(`/api/webhooks/${id}/deliveries`), 404);
+    assertProblem(await other.post('/api/webhooks', { url: receiver.url, org_id: 'acme' }), 403);
+  });
+
+  test('shows its secret once and never again, not even on the disk', async () => {
+    const { id, secret } = await engine.webhook(receiver.url);
+    const { id: event } = await engine.event('alert', { title: 'x' });
+    await receiver.got(1);
+    await engine.idle();
+    const answers = [engine.get('/api/webhooks'), engine.get(`/api/webhooks/${id}`),
+      engine.patch(`/api/webhooks/${id}`, { description: 'd' }), engine.post(`/api/webhooks/${id}/test`),
+      engine.get(`/api/webhooks/${id}/deliveries`), engine.get(`/api/events/${event}`),
+      engine.get('/metrics')];
+    const raw = Buffer.from(secret.slice('whsec_'.length), 'base64');
+    const forms = [secret, secret.slice('whsec_'.length), raw.toString('hex'), raw.toString('latin1')];
+    for (const { text, status } of await Promise.all(answers)) {
+      assert.ok(status < 300, text);
+      for (const form of forms) assert.ok(!text.includes(form), text);
+    }
+    const disk = storedText();
+    assert.ok(disk.includes(id), 'the endpoint itself is on the disk');
+    for (const form of [...forms, engine.key]) assert.ok(!disk.includes(form), 'a secret is on the disk');
+    for (const form of [...forms, engine.key])
+      assert.ok(!engine.lines.some((line) => line.includes(form)), 'a secret is in the log');
+  });
+
+  test('is tested by an event that goes to it alone', async () => {
+    const one = await engine.webhook(`${receiver.url}/one`, { events: ['alert'] });
+    await engine.webhook(`${receiver.url}/two`);
+    const { id, deliveries } = await engine.ok(202, engine.post(`/api/webhooks/${one.id}/test`));
+    assert.equal(deliveries, 1);
+    const [{ json }] = await receiver.got(1);
+    await engine.idle();
+    assert.deepEqual(receiver.requests.map((r) => r.url), ['/one']);
+    assert.equal(json.event, 'webhook.test');
+    assert.equal(json.id, id);
+  });
+
+  test('survives a restart of the engine, with its secret', async () => {
+    const { secret } = await engine.webhook(receiver.url, { description: 'stays' });
+    await engine.stop();
+    await engine.start();
+    assert.equal((await engine.get('/api/webhooks')).json.items[0].description, 'stays');
+    await engine.event('alert');
+    const [{ body, headers }] = await receiver.got(1);
+    new Webhook(secret).verify(body, headers);
+  });
+});
+
+describe('what arrives', () => {
+  test('is a POST of JSON with the headers that are promised', async () => {
+    await engine.webhook(`${receiver.url}/path?q=1`);
+    const { id } = await engine.event('alert', { title: 'x' });
+    const [{ method, url, headers, json }] = await receiver.got(1);
+    assert.deepEqual([method, url, json.id], ['POST', '/path?q=1', id]);
+    assert.equal(headers['content-type'], 'application/json');
+    assert.match(headers['user-agent'], /^moonhook\//);
+    assert.equal(headers['x-mission-control-event'], 'alert');
+    assert.equal(headers['webhook-id'], id);
+    assert.ok(Math.abs(headers['webhook-timestamp'] - Date.now() / 1000) < 60);
+  });
+
+  for (const [name, Library] of [['standardwebhooks', Webhook], ['svix', SvixWebhook]])
+    test(`is signed so that ${name} verifies it, and refuses a changed body`, async () => {
+      const { secret } = await engine.webhook(receiver.url);
+      await engine.event('alert', { title: 'ünïcödé 日本語 🌙', n: 0.10 });
+      const [{ body, headers }] = await receiver.got(1);
+      assert.equal(JSON.parse(body).data.title, 'ünïcödé 日本語 🌙');
+      new Library(secret).verify(body, headers);
+      assert.throws(() => new Library(secret).verify(body.replace('"n"', '"m"'), headers));
+    });
+
+  test('is signed with the secret as shown over its exact bytes', async () => {
+    const { secret } = await engine.webhook(receiver.url);
+    await engine.event('alert', { title: '日本語' });
+    const [{ body, headers }] = await receiver.got(1);
+    assert.equal(headers['x-mission-control-signature'],
+                 createHmac('sha256', secret).update(body).digest('hex'));
+  });
+
+  test('has the headers that the endpoint adds', async () => {
+    await engine.webhook(receiver.url, { headers: { 'X-Team': 'ops', Authorization: 'Bearer t' } });
+    await engine.event('alert');
+    const [{ headers }] = await receiver.got(1);
+    assert.deepEqual([headers['x-team'], headers.authorization], ['ops', 'Bearer t']);
+  });
+
+  test('is chosen by patterns', async () => {
+    const patterns = { exact: ['alert'], prefix: ['sla_*'], all: ['*'], both: ['error', 'al*'] };
+    for (const [name, events] of Object.entries(patterns))
+      await engine.webhook(`${receiver.url}/${name}`, { events });
+    for (const type of ['alert', 'sla_breach', 'alerts', 'error', 'sla'])
+      await engine.event(type);
+    await engine.idle();
+    const seen = receiver.requests.map((r) => `${r.url.slice(1)} ${r.json.event}`).sort();
+    assert.deepEqual(seen, ['all alert', 'all alerts', 'all error', 'all sla', 'all sla_breach',
+      'both alert', 'both alerts', 'both error', 'exact alert', 'prefix sla_breach']);
+  });
+
+  test('is nothing where the endpoint is inactive, until it is active again', async () => {
+    const { id } = await engine.webhook(receiver.url, { active: false });
+    assert.equal((await engine.event('alert', { n: 1 })).deliveries, 0);
+    await engine.ok(200, engine.patch(`/api/webhooks/${id}`, { active: true }));
+    assert.equal((await engine.event('alert', { n: 2 })).deliveries, 1);
+    const [{ json }] = await receiver.got(1);
+    assert.equal(json.data.n, 2);
+  });
+
+  test('is nothing after the endpoint was removed', async () => {
+    const { id } = await engine.webhook(receiver.url);
+    await engine.event('alert');
+    await receiver.got(1);
+    await engine.ok(200, engine.delete(`/api/webhooks/${id}`));
+    assert.equal((await engine.event('alert')).deliveries, 0);
+    await engine.idle();
+    assert.equal(receiver.requests.length, 1);
+  });
+});
