@@ -4,7 +4,8 @@
 -- ARGV  engine id, seconds to keep a record, entries to keep in a log, then per
 --       delivery: delivery key, record, verdict, delay in ms (retry only)
 -- verdict: delivered, dead, cancelled, retry; "release" gives the delivery back
--- to the due set as it is, with no record written.
+-- to the due set as it is, with no record written. A log keeps the place that a
+-- delivery's first attempt got, so that its pages hold while others are tried again.
 -- Gives the number of deliveries. STALE: this engine was declared dead and others
 -- have its deliveries now; nothing is written.
 
@@ -42,7 +43,7 @@ if count > 0 then redis.call('SREM', KEYS[2], unpack(claims)) end
 if #due > 0 then redis.call('ZADD', KEYS[3], unpack(due)) end
 if #dead > 0 then redis.call('ZADD', KEYS[4], unpack(dead)) end
 for log, entries in pairs(logs) do
-  redis.call('ZADD', log, unpack(entries))
+  redis.call('ZADD', log, 'NX', unpack(entries))
   redis.call('ZREMRANGEBYRANK', log, 0, -keep_entries - 1)
   redis.call('EXPIRE', log, keep_s)
 end
