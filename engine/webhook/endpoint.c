@@ -119,6 +119,8 @@ enum mh_err endpoint_check(const json_t *given, const json_t *before, json_t **o
     json_t *merged = before ? json_deep_copy(before) : defaults();
     json_object_update(merged, (json_t *)given);
     json_object_del(merged, "org_id");
+    if (json_bool_of(merged, "active", true))
+        json_object_del(merged, "disabled_reason");
     err = check_url(merged, fault);
     if (err == MH_OK)
         err = check_events(json_object_get(merged, "events"), fault);

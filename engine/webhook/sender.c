@@ -177,11 +177,27 @@ static enum mh_err post(struct sending *s)
     return err;
 }
 
+/* What was accepted for an endpoint that is inactive by now. */
+static void cancel(struct endpoint *e, struct delivery *d)
+{
+    struct outcome o = { .err = MH_CANCELLED, .cancel = true, .retry_after_ms = -1 };
+
+    o.facts = json_pack("{s:{s:s, s:s}}", "error", "code", err_code(MH_CANCELLED), "message",
+                        "the endpoint is not active");
+    dispatch_done(dispatch_of(e), d, &o);
+}
+
 void sender_attempt(struct target *t, struct delivery *d)
 {
+    struct endpoint *e = container_of(t, struct endpoint, target);
+
+    if (!e->active) {
+        cancel(e, d);
+        return;
+    }
     struct sending *s = mem_alloc(sizeof *s);
 
-    *s = (struct sending){ .endpoint = container_of(t, struct endpoint, target), .delivery = d };
+    *s = (struct sending){ .endpoint = e, .delivery = d };
     d->attempt_data = s;
     enum mh_err err = post(s);
     if (err != MH_OK)
