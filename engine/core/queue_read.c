@@ -264,6 +264,15 @@ static json_t *pending_record(struct queue *q, const char *key)
     return record;
 }
 
+/* The type that a record without attempts cannot know; of a story, not of a log. */
+static void add_type(const struct read *r, json_t *record)
+{
+    json_t *type = json_object_get(r->value, "event");
+
+    if (type != NULL)
+        json_put(record, "event", json_incref(type));
+}
+
 static void on_records(void *arg, enum mh_err err, const redisReply *reply)
 {
     struct read *r = arg;
@@ -278,8 +287,10 @@ static void on_records(void *arg, enum mh_err err, const redisReply *reply)
         json_t *record = parse_record(reply->element[i]);
         if (record == NULL)
             record = pending_record(r->q, json_string_value(json_array_get(r->keys, i)));
-        if (record != NULL)
-            json_array_append_new(records, record);
+        if (record == NULL)
+            continue;
+        add_type(r, record);
+        json_array_append_new(records, record);
     }
     read_end(r, MH_OK);
 }
@@ -373,8 +384,6 @@ static void on_delivery_event(void *arg, enum mh_err err, json_t *event)
     for (size_t i = 0; i < json_array_size(records) && record == NULL; i++)
         if (strcmp(json_text_of(json_array_get(records, i), "id", ""), f->id) == 0)
             record = json_array_get(records, i);
-    if (record != NULL)
-        json_put(record, "event", json_incref(json_object_get(event, "event")));
     f->done(f->arg, err == MH_OK && record == NULL ? MH_NOT_FOUND : err, record);
     free(f);
 }
