@@ -287,6 +287,7 @@ static void on_failed(struct sandbox *s, const struct frame *f, json_t *head)
     s->why = MH_PLUGIN;
     snprintf(s->detail, sizeof s->detail, "%s", json_text_of(head, "message", "the plugin did not load"));
     s->spec.ops->failed(s->spec.arg, s->detail);
+    kill_for(s, MH_PLUGIN, s->detail);      /* it waits for that, so that FAILED is not lost */
 }
 
 static void received(void *arg, const struct frame *f)

@@ -182,8 +182,8 @@ static void cancel(struct endpoint *e, struct delivery *d)
 {
     struct outcome o = { .err = MH_CANCELLED, .cancel = true, .retry_after_ms = -1 };
 
-    o.facts = json_pack("{s:{s:s, s:s}}", "error", "code", err_code(MH_CANCELLED), "message",
-                        "the endpoint is not active");
+    o.facts = delivery_facts(json_pack("{s:{s:s, s:s}}", "error", "code", err_code(MH_CANCELLED),
+                                       "message", "the endpoint is not active"));
     dispatch_done(dispatch_of(e), d, &o);
 }
 

@@ -232,13 +232,13 @@ describe('client commands', () => {
   test('an event tells its whole story', async () => {
     answer = () => ({ json: { id: 'evt_1', event: 'alert', org_id: 'o', timestamp: 'T', data: { a: 1 },
       deliveries: [{ id: 'dlv_1', target: { kind: 'webhook', id: 'wh_1' }, status: 'retrying',
-        next_attempt_at: 'T2', attempts: [{ number: 1, started_at: 'T1', duration_ms: 3, status: 'failed',
+        next_attempt_at: 'T2', attempts: [{ number: 1, started_at: 'T1', duration_ms: 3.25, status: 'failed',
           request: { url: 'https://a' }, response: { status: 500, body: 'no' },
           error: { code: 'status', message: 'it answered 500' },
           logs: [{ level: 'warn', message: 'hm' }] }] }] } });
     const got = await cli(['event', 'show', 'evt_1']);
     assert.match(got.out, /^event +evt_1\ntype +alert\n/);
-    for (const part of ['webhook wh_1  retrying  dlv_1', 'attempt 1  failed  3 ms  T1', 'response  500',
+    for (const part of ['webhook wh_1  retrying  dlv_1', 'attempt 1  failed  3.2 ms  T1', 'response  500',
                         'error     status: it answered 500', 'warn      hm', 'next attempt at T2'])
       assert.ok(got.out.includes(part), `${part} in\n${got.out}`);
   });
