@@ -61,10 +61,9 @@ export class Receiver {
     const body = await bodyOf(req);
     const request = { method: req.method, url: req.url, headers: req.headers, body,
                       json: parsed(body) };
-    const index = this.requests.length;
-    this.#arrivals.add(request);
-    const { status = 200, headers = {}, body: reply = 'ok', hang } =
-      await this.answer(request, index);
+    const answer = this.answer(request, this.requests.length);
+    this.#arrivals.add(request);            // who waits for it sees what the answer did
+    const { status = 200, headers = {}, body: reply = 'ok', hang } = await answer;
     if (!hang) res.writeHead(status, headers).end(reply);
   }
 }
