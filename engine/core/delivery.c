@@ -128,21 +128,17 @@ static json_t *record_head(const struct event *e, const char *target_id, const c
                      "status", status);
 }
 
-/* Every part but the attempts is of characters that JSON takes as they are. */
 char *delivery_record(const struct delivery *d)
 {
-    const struct event *e = d->event;
-    char                at[CLOCK_TEXT_BYTES] = "", quote[] = "\"";
+    char at[CLOCK_TEXT_BYTES], next[CLOCK_TEXT_BYTES + 2] = "null";
 
-    if (d->next_ms > 0)
+    if (d->next_ms > 0) {
         clock_format(d->next_ms, at);
-    else
-        quote[0] = '\0';
-    return mem_printf("{\"id\":\"%s\",\"event_id\":\"%s\",\"event\":\"%s\",\"org_id\":\"%s\","
-                      "\"target\":{\"kind\":\"%s\",\"id\":\"%s\"},\"status\":\"%s\","
-                      "\"attempts\":[%s],\"next_attempt_at\":%s%s%s}", delivery_id(d), e->id, e->type,
-                      e->org, d->target->ops->kind_name, d->target->id, status_of(d),
-                      d->attempts ? d->attempts : "", quote, d->next_ms > 0 ? at : "null", quote);
+        snprintf(next, sizeof next, "\"%s\"", at);
+    }
+    return mem_printf("{\"event\":\"%s\",\"status\":\"%s\",\"attempts\":[%s],"
+                      "\"next_attempt_at\":%s}", d->event->type, status_of(d),
+                      d->attempts ? d->attempts : "", next);
 }
 
 json_t *delivery_record_pending(const struct event *e, const char *target_id, const char *kind)

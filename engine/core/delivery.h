@@ -51,10 +51,11 @@ char *delivery_facts(json_t *object);
  * times and status are added. */
 void delivery_add_attempt(struct delivery *d, bool ok, char *facts);
 
-/* The record as REST shows it and Redis keeps it: JSON text that the caller frees. */
+/* The record as Redis keeps it: JSON text that the caller frees. What its key tells
+ * (ids, org, target) is not in it; delivery_record_pending() has that. */
 char *delivery_record(const struct delivery *d);
 
-/* The record of a delivery that has made no attempt yet. */
+/* The record, as REST shows it, of a delivery that has made no attempt yet. */
 json_t *delivery_record_pending(const struct event *e, const char *target_id, const char *kind);
 
 /* Takes over the past attempts of a stored record (borrowed). */

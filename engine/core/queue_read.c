@@ -244,7 +244,7 @@ const char *queue_target_kind(const char *target_id)
     return strncmp(target_id, "wh_", 3) == 0 ? "webhook" : "plugin";
 }
 
-/* The record of a delivery that Redis has no record of: no attempt has ended. */
+/* What the key alone tells of a delivery, and all there is before an attempt ended. */
 static json_t *pending_record(struct queue *q, const char *key)
 {
     struct delivery_parts parts;
@@ -284,9 +284,11 @@ static void on_records(void *arg, enum mh_err err, const redisReply *reply)
     }
     json_t *records = json_object_get(r->value, r->member);
     for (size_t i = 0; i < reply->elements; i++) {
-        json_t *record = parse_record(reply->element[i]);
-        if (record == NULL)
-            record = pending_record(r->q, json_string_value(json_array_get(r->keys, i)));
+        json_t *stored = parse_record(reply->element[i]);
+        json_t *record = pending_record(r->q, json_string_value(json_array_get(r->keys, i)));
+        if (record != NULL && stored != NULL)
+            json_object_update(record, stored);
+        json_decref(stored);
         if (record == NULL)
             continue;
         add_type(r, record);

@@ -110,7 +110,7 @@ static const char conf_format[] =
     "appendfsync %s\n"
     "aof-load-truncated yes\n"
     "auto-aof-rewrite-percentage 100\n"
-    "auto-aof-rewrite-min-size 64mb\n"
+    "auto-aof-rewrite-min-size 256mb\n"
     "maxmemory %" PRId64 "\n"
     "maxmemory-policy noeviction\n";
 
