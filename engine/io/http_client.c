@@ -329,13 +329,16 @@ static const struct { CURLcode code; enum mh_err err; } meanings[] = {
 };
 
 /* BLOCKED only where no address was left to dial: of a name with several addresses
- * the allowed ones are tried, and then it is their failure that counts. */
-static enum mh_err classify(const struct http_exchange *x, CURLcode code)
+ * the allowed ones are tried, and then it is their failure that counts. Of a peer that
+ * speaks HTTP/0.9 libcurl says what it says of a scheme that it does not know. */
+static enum mh_err classify(const struct http_exchange *x, CURLcode code, bool connected)
 {
     if (x->too_large)
         return MH_TOO_LARGE;
     if (code != CURLE_OK && x->blocked[0] != '\0' && !x->dialled)
         return MH_BLOCKED;
+    if (code == CURLE_UNSUPPORTED_PROTOCOL && connected)
+        return MH_PROTOCOL;
     for (size_t i = 0; i < ARRAY_LEN(meanings); i++)
         if (meanings[i].code == code)
             return meanings[i].err;
@@ -393,9 +396,9 @@ void http_exchange_end(struct http_client *c, CURL *easy, CURLcode code)
     struct http_result    r = { .err = MH_OK };
 
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&x);
-    r.err = classify(x, code);
-    explain(x, code, &r);
     measure(easy, &r);
+    r.err = classify(x, code, r.address[0] != '\0');
+    explain(x, code, &r);
     r.headers = x->response_headers.len ? x->response_headers.data : "";
     r.headers_bytes = x->response_headers.len;
     r.body = x->body.len ? x->body.data : "";

@@ -13,6 +13,7 @@ struct watch {                              /* one socket of libcurl's */
     uv_poll_t           poll;
     struct http_client *client;
     curl_socket_t       socket;
+    int                 wanted;             /* of the loop: UV_READABLE, UV_WRITABLE */
 };
 
 static void take_results(struct http_client *c)
@@ -33,15 +34,21 @@ static void act(struct http_client *c, curl_socket_t socket, int events)
     take_results(c);
 }
 
+/* A server that refuses a body answers, closes, and the kernel resets. libcurl would
+ * write, fail, and never read that answer; so wherever it wants to read as well it is
+ * told to, which it does before it writes. libuv ends the poll of a socket that failed:
+ * libcurl is then told to read only, and finds the failure behind the last byte. */
 static void on_socket(uv_poll_t *poll, int status, int events)
 {
     struct watch *w = container_of(poll, struct watch, poll);
-    int           flags = status < 0 ? CURL_CSELECT_ERR : 0;
+    int           flags = w->wanted & UV_READABLE ? CURL_CSELECT_IN : 0;
 
-    if (events & UV_READABLE)
-        flags |= CURL_CSELECT_IN;
-    if (events & UV_WRITABLE)
+    if (status < 0) {
+        flags = CURL_CSELECT_IN;
+        uv_poll_start(&w->poll, w->wanted, on_socket);
+    } else if (events & UV_WRITABLE) {
         flags |= CURL_CSELECT_OUT;
+    }
     act(w->client, w->socket, flags);
 }
 
@@ -97,8 +104,8 @@ static int on_watch(CURL *easy, curl_socket_t socket, int what, void *arg, void 
     }
     if (w == NULL)
         w = watch_new(c, socket);
-    uv_poll_start(&w->poll, (what & CURL_POLL_IN ? UV_READABLE : 0) |
-                            (what & CURL_POLL_OUT ? UV_WRITABLE : 0), on_socket);
+    w->wanted = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+    uv_poll_start(&w->poll, w->wanted, on_socket);
     return 0;
 }
 
