@@ -1,0 +1,59 @@
+// redis.mjs - a redis-server of the test's own: on loopback, with a password, keeping
+// its data on the disk so that it can be killed and come back.
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { promisify } from 'node:util';
+import { folder } from './engine.mjs';
+import { eventually, within } from './wait.mjs';
+
+const run = promisify(execFile);
+
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+export class Redis {
+  password = 'open-sesame-42';
+  #dir = folder('mh-redis-');
+  #child = null;
+
+  async reserve() {
+    this.port ??= await freePort();
+    this.url = `redis://:${this.password}@127.0.0.1:${this.port}`;
+    return this;
+  }
+
+  async start() {
+    await this.reserve();
+    this.#child = spawn('redis-server', ['--port', this.port, '--bind', '127.0.0.1', '--dir', this.#dir,
+      '--requirepass', this.password, '--appendonly', 'yes', '--appendfsync', 'always', '--save', ''],
+      { stdio: 'ignore' });
+    process.once('exit', () => this.#child?.kill('SIGKILL'));
+    await eventually(() => this.cli('ping').then((r) => r === 'PONG', () => false), 'a Redis that answers');
+    return this;
+  }
+
+  async kill() {
+    const child = this.#child;
+    if (child === null) return;
+    this.#child = null;
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await within(gone, 'the end of Redis');
+  }
+
+  freeze() { this.#child.kill('SIGSTOP'); }
+  thaw() { this.#child.kill('SIGCONT'); }
+
+  async cli(...args) {
+    const { stdout } = await run('redis-cli', ['-p', this.port, '-a', this.password, '--no-auth-warning', ...args],
+                                 { timeout: 5000 });
+    return stdout.trim();
+  }
+}
