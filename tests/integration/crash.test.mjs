@@ -10,21 +10,37 @@ import { eventually } from './lib/wait.mjs';
 
 const EVENTS = 10_000, BATCH = 100, PRODUCERS = 3, ARRIVAL_MS = 60_000;
 
-const engine = new Engine();
+const engine = new Engine({ flags: ['--plugins', new URL('plugins', import.meta.url).pathname] });
 const receiver = new Receiver();
-const arrived = new Map();                  // id -> { body, count }
+const arrived = new Map();                  // id -> { body, count }, at the webhook
+const relayed = new Map();                  // id -> { body, count }, from the plugin
 let strangers = 0;                          // requests whose id or body is not what it was
 
-before(() => Promise.all([engine.start(), receiver.start()]));
+before(async () => {
+  await Promise.all([engine.start(), receiver.start()]);
+  receiver.answer = (request) => (request.url === '/relay' ? count(relayed, request)
+                                                           : countWebhook(request));
+  await engine.webhook(receiver.url);
+  const { status, text } = await engine.post('/api/plugins/install',
+    { source: 'relay', config: { url: new URL('/relay', receiver.url).href } });
+  assert.equal(status, 200, text);
+});
 after(() => Promise.all([engine.stop(), receiver.stop()]));
 
-function count({ headers, body, json }) {
-  const known = arrived.get(json.id);
-  if (headers['webhook-id'] !== json.id || (known && known.body !== body)) strangers++;
+function count(seen, { body, json }) {
+  const known = seen.get(json.id);
+  if (known && known.body !== body) strangers++;
   if (known) known.count++;
-  else arrived.set(json.id, { body, count: 1 });
+  else seen.set(json.id, { body, count: 1 });
   return {};
 }
+
+function countWebhook(request) {
+  if (request.headers['webhook-id'] !== request.json.id) strangers++;
+  return count(arrived, request);
+}
+
+const repeats = (seen) => [...seen.values()].reduce((sum, { count: n }) => sum + n - 1, 0);
 
 // Sends events under ids of their own and gives those that were accepted. An event
 // whose answer was lost or an error is not accepted; it is sent again, with its id.
@@ -60,8 +76,14 @@ async function killRedis() {
   await eventually(() => engine.redisPid() && engine.redisPid() !== pid, 'a new Redis');
 }
 
-const faults = [killEngine, killRedis, killEngine, killRedis, killEngine, killRedis,
-  async () => { await killRedis(); await killEngine(); }, killEngine];
+async function killSandbox() {
+  const pid = await eventually(async () => (await engine.get('/api/plugins/installed').catch(() => null))
+    ?.json?.[0]?.metrics.pid, 'a sandbox');
+  process.kill(pid, 'SIGKILL');
+}
+
+const faults = [killEngine, killSandbox, killRedis, killSandbox, killEngine, killRedis, killSandbox,
+  killEngine, killRedis, async () => { await killRedis(); await killEngine(); }, killSandbox, killEngine];
 
 // One fault after the other, evenly over what is accepted.
 async function breakThings(accepted) {
@@ -73,20 +95,18 @@ async function breakThings(accepted) {
 }
 
 test('every event that was accepted arrives, whatever is killed meanwhile', async (t) => {
-  receiver.answer = count;
-  await engine.webhook(receiver.url);
   const accepted = new Set();
   const ids = Array.from({ length: EVENTS }, (_, n) => `own-${n}`);
   const shares = Array.from({ length: PRODUCERS }, (_, p) => ids.filter((_, n) => n % PRODUCERS === p));
   await Promise.all([breakThings(accepted), ...shares.map((share) => produce(share, accepted))]);
   assert.equal(accepted.size, EVENTS);
 
-  const missing = () => [...accepted].filter((id) => !arrived.has(id)).length;
-  await receiver.until(() => arrived.size === EVENTS, 'every accepted event', ARRIVAL_MS)
-    .catch(() => {});
-  const requests = [...arrived.values()].reduce((sum, { count: n }) => sum + n, 0);
-  t.diagnostic(`accepted=${accepted.size} arrived=${arrived.size} repeats=${requests - arrived.size} `
-    + `faults=${faults.length}`);
-  assert.equal(missing(), 0, 'events were accepted and never arrived');
+  const missing = (seen) => [...accepted].filter((id) => !seen.has(id)).length;
+  await receiver.until(() => arrived.size === EVENTS && relayed.size === EVENTS,
+    'every accepted event, twice', ARRIVAL_MS).catch(() => {});
+  t.diagnostic(`accepted=${accepted.size} faults=${faults.length} webhook: arrived=${arrived.size} `
+    + `repeats=${repeats(arrived)} plugin: arrived=${relayed.size} repeats=${repeats(relayed)}`);
+  assert.equal(missing(arrived), 0, 'events were accepted and never came to the webhook');
+  assert.equal(missing(relayed), 0, 'events were accepted and the plugin never sent them');
   assert.equal(strangers, 0, 'a repeat had another id or another body');
 });
