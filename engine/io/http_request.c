@@ -215,6 +215,7 @@ enum MHD_Result http_request_on_access(void *arg, struct MHD_Connection *connect
     struct http_request *r = *state;
 
     (void)version;
+    ((struct http_server *)arg)->idle_runs = 0;
     if (r == NULL) {
         *state = r = request_new(arg, connection, url, method);
         return begin_request(r);
@@ -237,6 +238,7 @@ void http_request_on_completed(void *arg, struct MHD_Connection *connection, voi
     *state = NULL;
     if (r == NULL)
         return;
+    r->server->idle_runs = 0;
     watch_stop(r);
     r->connection = NULL;
     r->method = r->path = "";               /* were libmicrohttpd's */

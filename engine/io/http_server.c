@@ -22,29 +22,45 @@
 
 enum { CONNECTION_BYTES = 16 * 1024,        /* bounds a request's line and headers; libmicrohttpd
                                              * clears it all after each request */
-       FLUSH_RUNS = 50, ACCEPT_RUNS = 100 };
+       FLUSH_RUNS = 50, ACCEPT_RUNS = 100, MAX_PAUSE_MS = 60000,
+       QUICK_RUNS = 8, PATIENT_RUNS = 200, SLOW_PAUSE_MS = 20 };
 
 /* ---- Running ------------------------------------------------------------------------- */
+
+/* While a TLS client owes a part of its handshake, libmicrohttpd 0.9.75 does not notice
+ * that there is nothing to read and wants to run again at once; a client that stops there
+ * would cost a whole core. Runs that nothing came of therefore become rare. What the
+ * client sends at last is an event, which ends the pause. */
+static int64_t pause_of(const struct http_server *s, unsigned long long wait_ms)
+{
+    if (wait_ms > 0 || s->spec.tls_cert_pem == NULL || s->idle_runs < QUICK_RUNS)
+        return wait_ms < MAX_PAUSE_MS ? (int64_t)wait_ms : MAX_PAUSE_MS;
+    return s->idle_runs < PATIENT_RUNS ? 1 : SLOW_PAUSE_MS;
+}
 
 static void run(struct http_server *s)
 {
     MHD_UNSIGNED_LONG_LONG wait_ms;
 
+    s->idle_runs++;
     s->running = true;
-    MHD_run(s->daemon);
+    MHD_run(s->daemon);                     /* a request that moves sets idle_runs to 0 */
     s->running = false;
     if (s->quiesce_soon)
         http_server_quiesce(s);
     if (MHD_get_timeout(s->daemon, &wait_ms) == MHD_YES)
-        timer_start(&s->timer, wait_ms < 60000 ? (int64_t)wait_ms : 60000);
+        timer_start(&s->timer, pause_of(s, wait_ms));
     else
         timer_stop(&s->timer);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
+    struct http_server *s = container_of(poll, struct http_server, poll);
+
     (void)status, (void)events;
-    run(container_of(poll, struct http_server, poll));
+    s->idle_runs = 0;
+    run(s);
 }
 
 static void on_timer(struct timer *t) { run(container_of(t, struct http_server, timer)); }
@@ -80,8 +96,8 @@ static size_t unescape(void *arg, struct MHD_Connection *connection, char *text)
 static struct MHD_Daemon *start_daemon(struct http_server *s)
 {
     bool                  tls = s->spec.tls_cert_pem != NULL;
-    unsigned              flags = MHD_USE_EPOLL | MHD_USE_TURBO | MHD_ALLOW_SUSPEND_RESUME |
-                                  MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0);
+    unsigned              flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+                                  (tls ? MHD_USE_TLS : MHD_USE_TURBO);
     struct MHD_OptionItem tls_options[] = {
         { MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)s->spec.tls_cert_pem },
         { MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)s->spec.tls_key_pem },

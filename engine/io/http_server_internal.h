@@ -18,6 +18,7 @@ struct http_server {
     uint16_t           port;
     struct list        waiting;             /* requests that the handler has not answered */
     size_t             unfinished;          /* given to the handler, not yet freed */
+    unsigned           idle_runs;           /* of MHD_run(), since anything happened */
     bool               draining, stopping;
     bool               running;             /* inside MHD_run(): not to be entered again */
     bool               quiesce_soon;        /* asked for by a handler; done when it is over */

@@ -417,6 +417,31 @@ TEST(a_certificate_for_another_name_is_not_trusted)
     end();
 }
 
+static void count_turn(uv_prepare_t *turn) { ++*(unsigned *)turn->data; }
+
+/* libmicrohttpd alone would have the loop turn without a pause, thousands of times. */
+TEST(a_client_that_stops_while_shaking_hands_costs_few_turns)
+{
+    struct http_server_spec spec = plain_spec();
+    static struct raw       silent;
+    uv_prepare_t            turn;
+    unsigned                turns = 0;
+
+    spec.tls_cert_pem = cert;
+    spec.tls_key_pem = key;
+    server_begin(&spec);
+    raw_connect(&silent);
+    raw_send(&silent, "\x16\x03\x01\x02\x00\x01", 6);       /* a ClientHello begins */
+    uv_prepare_init(&loop, &turn);
+    turn.data = &turns;
+    uv_prepare_start(&turn, count_turn);
+    RUN_UNTIL(&loop, ticks_ > 50);             /* its own count of 5 ms */
+    assert_true(turns < 1000);
+    uv_close((uv_handle_t *)&turn, NULL);
+    raw_close(&silent);
+    server_end();
+}
+
 TEST(a_ca_file_that_cannot_be_read_is_found_at_the_start)
 {
     struct http_client_spec spec = { .max_connections = 10, .ca_file = "/nonexistent/ca.pem" };
@@ -459,6 +484,7 @@ int main(void)
         RUN(a_certificate_of_the_ca_file_is_trusted),
         RUN(a_certificate_of_nobody_known_is_not_trusted),
         RUN(a_certificate_for_another_name_is_not_trusted),
+        RUN(a_client_that_stops_while_shaking_hands_costs_few_turns),
         RUN(a_ca_file_that_cannot_be_read_is_found_at_the_start),
     };
     return cmocka_run_group_tests(tests, make_certificate, remove_certificate);
