@@ -32,16 +32,15 @@ struct http_exchange {
     void               *arg;
 };
 
-/* ---- What libcurl asks --------------------------------------------------------------- */
+/* ---- What libcurl asks --------------------------------------------------------- */
 
 static void print_address(const struct sockaddr *address, char out[64])
 {
     char        host[INET6_ADDRSTRLEN] = "?";
-    bool        six = address->sa_family == AF_INET6;
-    const void *raw = six ? (const void *)&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr
-                          : (const void *)&((const struct sockaddr_in *)(const void *)address)->sin_addr;
+    const void *four = &((const struct sockaddr_in *)(const void *)address)->sin_addr;
+    const void *six = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
 
-    inet_ntop(address->sa_family, raw, host, sizeof host);
+    inet_ntop(address->sa_family, address->sa_family == AF_INET6 ? six : four, host, sizeof host);
     snprintf(out, 64, "%s", host);
 }
 
@@ -107,7 +106,7 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
     return x->too_large ? 0 : length;
 }
 
-/* ---- Handles: made once, used again ------------------------------------------------------ */
+/* ---- Handles: made once, used again -------------------------------------------- */
 
 /* HTTP/2 would save connections to one host, but one stalled connection would then
  * hold back every delivery to it, and its limits are harder to bound. */
@@ -186,7 +185,7 @@ static void give_back(struct http_exchange *x)
     c->idle_count++;
 }
 
-/* ---- Starting -------------------------------------------------------------------------------- */
+/* ---- Starting ------------------------------------------------------------------ */
 
 /* RFC 9110, 5.6.2: what methods and names of headers are made of. */
 static bool is_token(const char *text, size_t bytes)
@@ -306,7 +305,7 @@ void http_exchange_abandon(struct http_exchange *x)
     give_back(x);
 }
 
-/* ---- Ending --------------------------------------------------------------------------------------- */
+/* ---- Ending -------------------------------------------------------------------- */
 
 /* Whatever is not listed here is the other side's way of not speaking HTTP. */
 static const struct { CURLcode code; enum mh_err err; } meanings[] = {
@@ -415,8 +414,8 @@ void http_client_cancel_all(struct http_client *c)
 
     while (!list_empty(&c->active)) {
         struct http_exchange *x = container_of(c->active.next, struct http_exchange, node);
-        struct http_result    r = { .err = MH_CANCELLED, .detail = "moonhook is closing its connections",
-                                    .headers = "", .body = "" };
+        struct http_result    r = { .err = MH_CANCELLED, .headers = "", .body = "",
+                                    .detail = "moonhook is closing its connections" };
         curl_multi_remove_handle(c->multi, x->easy);
         tell(x, &r);
     }

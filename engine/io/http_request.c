@@ -15,7 +15,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { DISCARD_FACTOR = 8 };                /* an oversized body is read that far, for a clean 413 */
+enum { DISCARD_FACTOR = 8 };                /* so far a body is read on, for a clean 413 */
 
 struct client_watch {                       /* outlives its request until the loop closed it */
     uv_poll_t            poll;
@@ -29,7 +29,7 @@ static void resume(struct http_request *r)
     http_server_run_again(r->server);
 }
 
-/* ---- A client that goes away while its connection is suspended --------------------------- */
+/* ---- A client that goes away while its connection is suspended ----------------- */
 
 static void on_watch_closed(uv_handle_t *handle)
 {
@@ -51,7 +51,7 @@ static void on_disconnect(uv_poll_t *poll, int status, int events)
 
     (void)status, (void)events;
     watch_stop(r);
-    resume(r);                              /* http_request_on_access() finds no answer and closes */
+    resume(r);                              /* libmicrohttpd calls, gets no answer, closes */
 }
 
 /* Where the socket cannot be watched, the loss shows when the answer is sent. */
@@ -61,7 +61,8 @@ static void watch_start(struct http_request *r)
         MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     struct client_watch            *w = mem_alloc(sizeof *w);
 
-    if (info == NULL || uv_poll_init_socket(r->server->poll.loop, &w->poll, info->connect_fd) != 0) {
+    if (info == NULL ||
+        uv_poll_init_socket(r->server->poll.loop, &w->poll, info->connect_fd) != 0) {
         free(w);
         return;
     }
@@ -70,7 +71,7 @@ static void watch_start(struct http_request *r)
     uv_poll_start(&w->poll, UV_DISCONNECT, on_disconnect);
 }
 
-/* ---- Answers ------------------------------------------------------------------------------ */
+/* ---- Answers ------------------------------------------------------------------- */
 
 static struct MHD_Response *make_response(const char *content_type, char *body, size_t bytes,
                                           const struct http_header *headers)
@@ -124,7 +125,7 @@ static enum MHD_Result refuse_too_large(struct http_request *r)
     return refuse(r, MH_TOO_LARGE, detail);
 }
 
-/* ---- Requests --------------------------------------------------------------------------- */
+/* ---- Requests ------------------------------------------------------------------ */
 
 static void request_free(struct http_request *r)
 {
@@ -248,7 +249,7 @@ void http_request_on_completed(void *arg, struct MHD_Connection *connection, voi
         r->gone(r);
 }
 
-/* ---- What a handler sees ---------------------------------------------------------------------- */
+/* ---- What a handler sees ------------------------------------------------------- */
 
 const char *http_request_method(const struct http_request *r) { return r->method; }
 const char *http_request_path(const struct http_request *r) { return r->path; }

@@ -25,7 +25,7 @@ enum { CONNECTION_BYTES = 16 * 1024,        /* bounds a request's line and heade
        FLUSH_RUNS = 50, ACCEPT_RUNS = 100, MAX_PAUSE_MS = 60000,
        QUICK_RUNS = 8, PATIENT_RUNS = 200, SLOW_PAUSE_MS = 20 };
 
-/* ---- Running ------------------------------------------------------------------------- */
+/* ---- Running ------------------------------------------------------------------- */
 
 /* While a TLS client owes a part of its handshake, libmicrohttpd 0.9.75 does not notice
  * that there is nothing to read and wants to run again at once; a client that stops there
@@ -74,7 +74,7 @@ static void on_again(uv_idle_t *idle)
 /* An idle handle also keeps the loop from sleeping in this turn. */
 void http_server_run_again(struct http_server *s) { uv_idle_start(&s->again, on_again); }
 
-/* ---- Starting ------------------------------------------------------------------------------------ */
+/* ---- Starting ------------------------------------------------------------------ */
 
 static void on_mhd_log(void *arg, const char *format, va_list args)
 {
@@ -158,7 +158,7 @@ enum mh_err http_server_start(uv_loop_t *loop, const struct http_server_spec *sp
 uint16_t http_server_port(const struct http_server *s) { return s->port; }
 size_t   http_server_pending(const struct http_server *s) { return s->unfinished; }
 
-/* ---- Stopping -------------------------------------------------------------------------------------- */
+/* ---- Stopping ------------------------------------------------------------------ */
 
 static bool clients_wait(int listener)
 {

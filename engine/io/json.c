@@ -95,7 +95,7 @@ bool json_bool_of(const json_t *object, const char *key, bool otherwise)
     return json_is_boolean(value) ? json_is_true(value) : otherwise;
 }
 
-/* ---- Reading a request --------------------------------------------------------------- */
+/* ---- Reading a request --------------------------------------------------------- */
 
 /* Takes a last character off that was cut in its middle: a fault is going to be JSON. */
 static void drop_half_character(char *text)

@@ -30,7 +30,7 @@ static void end(void)
     forget();
 }
 
-/* ---- The client and the server ------------------------------------------------------------------ */
+/* ---- The client and the server ------------------------------------------------- */
 
 TEST(an_answer_arrives_with_status_header_and_body)
 {
@@ -147,7 +147,7 @@ TEST(proxies_of_the_environment_are_not_used)
     unsetenv("ALL_PROXY");
 }
 
-/* ---- Ends that come early ------------------------------------------------------------------------- */
+/* ---- Ends that come early ------------------------------------------------------ */
 
 TEST(no_answer_in_time_is_a_timeout)
 {
@@ -212,7 +212,7 @@ TEST(an_end_may_start_the_next_exchange)
     end();
 }
 
-/* ---- Addresses --------------------------------------------------------------------------------------- */
+/* ---- Addresses ----------------------------------------------------------------- */
 
 static bool allow_none(void *arg, const struct sockaddr *a) { (void)arg, (void)a; return false; }
 
@@ -229,14 +229,16 @@ static bool allow_six(void *arg, const struct sockaddr *a)
 }
 
 /* The server is at every address; port 0 means its port. */
-static void ask_with(bool (*allow)(void *, const struct sockaddr *), const char *host, uint16_t port)
+static void ask_with(bool (*allow)(void *, const struct sockaddr *), const char *host,
+                     uint16_t port)
 {
     struct http_server_spec spec = plain_spec();
 
     spec.host = "::";
     server_begin(&spec);
     client_begin(&(struct http_client_spec){ .max_connections = 10, .allow = allow });
-    struct http_call call = call_to("GET", url_of(host, port ? port : http_server_port(server), "/"));
+    port = port ? port : http_server_port(server);
+    struct http_call call = call_to("GET", url_of(host, port, "/"));
     ask(&call);
 }
 
@@ -292,7 +294,7 @@ TEST(a_name_that_cannot_be_one_does_not_resolve)
     end();
 }
 
-/* ---- Calls that are not valid ------------------------------------------------------------------------- */
+/* ---- Calls that are not valid -------------------------------------------------- */
 
 static enum mh_err start_only(const char *method, const char *header)
 {
@@ -338,7 +340,7 @@ TEST(an_url_with_a_line_end_is_refused) { assert_url_refused("http://127.0.0.1:1
 TEST(files_are_not_read) { assert_url_refused("file:///etc/passwd"); }
 TEST(other_protocols_are_not_spoken) { assert_url_refused("ftp://127.0.0.1:1/"); }
 
-/* ---- Certificates ---------------------------------------------------------------------------------------- */
+/* ---- Certificates -------------------------------------------------------------- */
 
 static char dir[64], cert_file[100], *cert, *key;
 

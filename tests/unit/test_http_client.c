@@ -5,7 +5,7 @@
 
 #define OK_EMPTY "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
-/* ---- The peer ------------------------------------------------------------------------------- */
+/* ---- The peer ------------------------------------------------------------------ */
 
 static struct {
     uv_poll_t   poll;
@@ -119,7 +119,7 @@ static void get_bytes(const char *reply, size_t bytes, size_t max_response_bytes
 
 static void get_text(const char *reply) { get_bytes(reply, strlen(reply), MANY_BYTES); }
 
-/* ---- What the client says ------------------------------------------------------------------------ */
+/* ---- What the client says ------------------------------------------------------ */
 
 static void say(const struct http_call *call)
 {
@@ -225,7 +225,7 @@ TEST(a_connection_is_used_again)
     end();
 }
 
-/* ---- What it takes for an answer --------------------------------------------------------------------- */
+/* ---- What it takes for an answer ----------------------------------------------- */
 
 TEST(any_status_is_an_answer)
 {
@@ -298,7 +298,7 @@ TEST(a_peer_that_says_nothing_is_a_timeout)
     end();
 }
 
-/* ---- Too much of it ------------------------------------------------------------------------------------- */
+/* ---- Too much of it ------------------------------------------------------------ */
 
 static char big[512 * 1024];
 

@@ -29,7 +29,7 @@ static void say_until_closed(const char *text)
     RUN_UNTIL(&loop, client.ended);
 }
 
-/* ---- Answers ---------------------------------------------------------------------------- */
+/* ---- Answers ------------------------------------------------------------------- */
 
 TEST(a_handler_may_answer_at_once)
 {
@@ -104,7 +104,7 @@ TEST(a_head_request_is_passed_as_such_and_gets_no_body)
     end();
 }
 
-/* ---- What the handler sees ------------------------------------------------------------------ */
+/* ---- What the handler sees ----------------------------------------------------- */
 
 static char seen[200];
 
@@ -139,7 +139,8 @@ static void say_and_look(const char *text)
 
 TEST(paths_queries_and_headers_arrive_decoded)
 {
-    say_and_look("GET /a%20b?q=1%262 HTTP/1.1\r\nHost: h\r\nX-One: 1\r\nX-Last: 2\r\nX-No: 3\r\n\r\n");
+    say_and_look("GET /a%20b?q=1%262 HTTP/1.1\r\nHost: h\r\n"
+                 "X-One: 1\r\nX-Last: 2\r\nX-No: 3\r\n\r\n");
     assert_string_equal(seen, "/a b|1|1&2|Host=h;X-One=1;X-Last=2;");
     end();
 }
@@ -151,7 +152,7 @@ TEST(an_escaped_nul_does_not_cut_a_path)
     end();
 }
 
-/* ---- Bodies and their limit ------------------------------------------------------------------- */
+/* ---- Bodies and their limit ---------------------------------------------------- */
 
 static char *filled(size_t bytes)
 {
@@ -177,7 +178,8 @@ TEST(a_body_as_large_as_allowed_is_taken)
 TEST(a_body_in_chunks_is_put_together)
 {
     begin();
-    raw_say(&client, POST("/now") "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+    raw_say(&client, POST("/now") "Transfer-Encoding: chunked\r\n\r\n"
+                     "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
     RAW_UNTIL(&client, "POST /now abcde");
     end();
 }
@@ -246,7 +248,7 @@ TEST(a_client_that_asks_first_is_told_at_once_that_it_is_too_much)
     end();
 }
 
-/* ---- Requests that two readers could read differently -------------------------------------------- */
+/* ---- Requests that two readers could read differently -------------------------- */
 
 static void assert_refused(const char *text)
 {
@@ -291,7 +293,7 @@ TEST(headers_without_end_are_refused)
     end();
 }
 
-/* ---- Clients that go away ------------------------------------------------------------------------- */
+/* ---- Clients that go away ------------------------------------------------------ */
 
 static void leave_while_waiting(const char *request)
 {
@@ -352,7 +354,7 @@ TEST(an_answered_request_is_not_told_that_its_client_left)
     end();
 }
 
-/* ---- Stopping --------------------------------------------------------------------------------------- */
+/* ---- Stopping ------------------------------------------------------------------ */
 
 TEST(draining_lets_what_waits_be_answered)
 {
@@ -437,7 +439,7 @@ TEST(a_request_that_arrives_while_stopping_does_not_reach_the_handler)
     loop_end(&loop);
 }
 
-/* ---- Addresses ---------------------------------------------------------------------------------------- */
+/* ---- Addresses ----------------------------------------------------------------- */
 
 TEST(an_address_in_use_is_a_conflict)
 {

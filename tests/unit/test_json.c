@@ -30,7 +30,7 @@ static enum mh_err parse_nested(int count, char open, char close)
     return parse(text, (size_t)count * 2);
 }
 
-/* ---- Parsing ------------------------------------------------------------------------ */
+/* ---- Parsing ------------------------------------------------------------------- */
 
 TEST(what_was_parsed_is_written_again_in_its_order)
 {
@@ -110,7 +110,7 @@ TEST(brackets_in_strings_do_not_nest)
     assert_int_equal(parse_text(text), MH_OK);
 }
 
-/* ---- Reading members ---------------------------------------------------------------- */
+/* ---- Reading members ----------------------------------------------------------- */
 
 TEST(members_of_another_kind_read_as_the_default)
 {
@@ -146,7 +146,7 @@ TEST(a_value_that_could_not_be_made_is_put_as_null)
     json_decref(object);
 }
 
-/* ---- Checking a request -------------------------------------------------------------- */
+/* ---- Checking a request -------------------------------------------------------- */
 
 static const struct json_field fields[] = {
     { "url", JSON_IS_STRING, true },     { "port", JSON_IS_INTEGER, false },
@@ -197,7 +197,11 @@ TEST(each_wrong_kind_is_told_the_right_one)
 
 TEST(null_is_no_string) { assert_fault("{\"url\":null}", "/url", "must be a string"); }
 TEST(an_array_is_no_request) { assert_fault("[]", "", "must be a JSON object"); }
-TEST(pointers_escape_tilde_and_slash) { assert_fault("{\"a/b~c\":1}", "/a~1b~0c", "unknown field"); }
+
+TEST(pointers_escape_tilde_and_slash)
+{
+    assert_fault("{\"a/b~c\":1}", "/a~1b~0c", "unknown field");
+}
 
 /* A member with a name of `count` times `unit` that nobody knows. */
 static void check_long_name(const char *unit, int count)

@@ -21,7 +21,7 @@ static unsigned             handled, gone;
 static struct http_request *held[MAX_HELD];
 static unsigned             held_count;
 
-/* ---- The server ------------------------------------------------------------------------ */
+/* ---- The server ---------------------------------------------------------------- */
 
 static inline void on_gone(struct http_request *r) { (void)r; gone++; }
 
@@ -100,7 +100,7 @@ static inline void server_end(void)
     loop_end(&loop);
 }
 
-/* ---- A peer that speaks raw bytes, whichever side opened the connection ------------------ */
+/* ---- A peer that speaks raw bytes, whichever side opened the connection -------- */
 
 struct raw {
     uv_poll_t poll;

@@ -10,7 +10,7 @@ enum { MANY_BYTES = 1024 * 1024 };
 
 static struct http_client *client;
 
-/* ---- What an exchange ended with ----------------------------------------------------------- */
+/* ---- What an exchange ended with ----------------------------------------------- */
 
 struct end {
     unsigned    count;
