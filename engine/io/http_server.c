@@ -175,7 +175,10 @@ void http_server_quiesce(struct http_server *s)
         return;
     for (int i = 0; i < ACCEPT_RUNS && clients_wait(s->listener); i++)
         run(s);
+    if (s->draining)                        /* a handler of these runs asked as well */
+        return;
     s->draining = true;
+    s->listener = -1;
     int fd = MHD_quiesce_daemon(s->daemon);
     if (fd >= 0)
         close(fd);

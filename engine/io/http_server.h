@@ -34,7 +34,7 @@ MH_MUST_USE enum mh_err http_server_start(uv_loop_t *loop, const struct http_ser
 uint16_t http_server_port(const struct http_server *s);
 
 /* Stops accepting; requests under way go on, and connections close after their next
- * answer. May be called twice. */
+ * answer. May be called twice, and by a handler: it then takes place behind it. */
 void http_server_quiesce(struct http_server *s);
 /* Requests given to the handler whose answer has not been sent to its end. */
 size_t http_server_pending(const struct http_server *s);

@@ -14,7 +14,7 @@ struct http_server {
     uv_idle_t          again;               /* active: something was resumed */
     struct timer       timer;
     unsigned           open_handles;
-    int                listener;            /* libmicrohttpd's until quiesced */
+    int                listener;            /* libmicrohttpd's; -1 once quiesced */
     uint16_t           port;
     struct list        waiting;             /* requests that the handler has not answered */
     size_t             unfinished;          /* given to the handler, not yet freed */

@@ -398,6 +398,39 @@ TEST(draining_refuses_new_connections)
     end();
 }
 
+static void drain_and_echo(struct http_request *r, void *arg)
+{
+    (void)arg;
+    http_server_quiesce(server);
+    echo(r);
+}
+
+static void begin_draining_handler(void)
+{
+    struct http_server_spec spec = plain_spec();
+
+    spec.handle = drain_and_echo;
+    server_begin(&spec);
+    raw_connect(&client);
+    raw_say(&client, GET("/now"));
+}
+
+TEST(a_handler_may_ask_for_the_drain)
+{
+    begin_draining_handler();
+    RAW_UNTIL(&client, "GET /now ");
+    assert_int_equal(dial(http_server_port(server)), -1);
+    end();
+}
+
+TEST(a_handler_may_ask_for_it_while_it_begins)
+{
+    begin_draining_handler();
+    http_server_quiesce(server);
+    RAW_UNTIL(&client, "GET /now ");
+    end();
+}
+
 TEST(stopping_tells_who_still_waits)
 {
     begin();
@@ -546,6 +579,8 @@ int main(void)
         RUN(draining_closes_connections_behind_their_answer),
         RUN(draining_answers_those_whom_nobody_accepted_yet),
         RUN(draining_refuses_new_connections),
+        RUN(a_handler_may_ask_for_the_drain),
+        RUN(a_handler_may_ask_for_it_while_it_begins),
         RUN(stopping_tells_who_still_waits),
         RUN(stopping_tells_the_handler_that_its_client_is_gone),
         RUN(a_request_that_arrives_while_stopping_does_not_reach_the_handler),
