@@ -56,6 +56,7 @@ static void on_setup(struct hook_call *call, const struct hook_result *r)
 {
     struct instance *i = container_of(call, struct instance, setup);
 
+    free(r->facts);                         /* nobody asks what setup returned */
     become_ready(i, r->err, r->err == MH_OK ? "" : r->message);
 }
 
