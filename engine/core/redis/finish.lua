@@ -6,6 +6,8 @@
 -- verdict: delivered, dead, cancelled, retry; "release" gives the delivery back
 -- to the due set as it is, with no record written. A log keeps the place that a
 -- delivery's first attempt got, so that its pages hold while others are tried again.
+-- A delivery that this engine holds no claim on is passed over: its record was written
+-- by a batch whose answer was lost, and another engine may be at it by now (I2).
 -- Gives the number of deliveries. STALE: this engine was declared dead and others
 -- have its deliveries now; nothing is written.
 
@@ -18,12 +20,14 @@ local t = redis.call('TIME')
 local now_ms = t[1] * 1000 + math.floor(t[2] / 1000)
 local claims, due, dead, logs = {}, {}, {}, {}
 local count = (#KEYS - 4) / 2
+for i = 1, count do claims[i] = ARGV[i * 4] end
+local held = redis.call('SMISMEMBER', KEYS[2], unpack(claims))
 
 for i = 1, count do
-  local at = 4 + (i - 1) * 4
+  local at = i * 4
   local delivery, record, verdict = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-  claims[i] = delivery
-  if verdict ~= 'release' then
+  if held[i] == 0 then verdict = 'none' end
+  if verdict ~= 'release' and verdict ~= 'none' then
     redis.call('SET', KEYS[3 + 2 * i], record, 'EX', keep_s)
     local log = KEYS[4 + 2 * i]
     logs[log] = logs[log] or {}
@@ -39,7 +43,7 @@ for i = 1, count do
   end
 end
 
-if count > 0 then redis.call('SREM', KEYS[2], unpack(claims)) end
+redis.call('SREM', KEYS[2], unpack(claims))
 if #due > 0 then redis.call('ZADD', KEYS[3], unpack(due)) end
 if #dead > 0 then redis.call('ZADD', KEYS[4], unpack(dead)) end
 for log, entries in pairs(logs) do
