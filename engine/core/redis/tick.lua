@@ -14,7 +14,7 @@
 
 local engine, mode = ARGV[1], ARGV[2]
 local dead_ms, most, own_prefix = tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
-local MOVE = 1000                   -- claims of a dead engine moved in one tick
+local MOVE = 1000                   -- members per command; Lua's unpack has a limit
 
 local t = redis.call('TIME')
 local now_ms = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -24,19 +24,20 @@ if mode == 'stay' and not redis.call('ZSCORE', KEYS[1], engine) then
 end
 redis.call('ZADD', KEYS[1], now_ms, engine)
 
+-- All of it at once: an engine that woke up half robbed would go on with the rest (I3).
 for _, other in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now_ms - dead_ms)) do
-  if other ~= engine then
-    local own = own_prefix .. other
-    local orphans = redis.call('SPOP', own, MOVE)
-    if #orphans > 0 then
-      local due = {}
-      for _, delivery in ipairs(orphans) do
-        due[#due + 1] = now_ms
-        due[#due + 1] = delivery
-      end
-      redis.call('ZADD', KEYS[3], unpack(due))
+  while other ~= engine do
+    local orphans = redis.call('SPOP', own_prefix .. other, MOVE)
+    if #orphans == 0 then
+      redis.call('ZREM', KEYS[1], other)
+      break
     end
-    if redis.call('EXISTS', own) == 0 then redis.call('ZREM', KEYS[1], other) end
+    local due = {}
+    for _, delivery in ipairs(orphans) do
+      due[#due + 1] = now_ms
+      due[#due + 1] = delivery
+    end
+    redis.call('ZADD', KEYS[3], unpack(due))
   end
 end
 
