@@ -217,6 +217,7 @@ struct read {
     json_t          *value;                 /* what has been read so far */
     json_t          *keys;                  /* array of delivery keys still to be read */
     const char      *member;                /* of value: where the records go */
+    bool             event;                 /* value is an event, not a log */
 };
 
 static struct read *read_new(struct queue *q, queue_read_done *done, void *arg)
@@ -285,7 +286,9 @@ static void on_records(void *arg, enum mh_err err, const redisReply *reply)
     json_t *records = json_object_get(r->value, r->member);
     for (size_t i = 0; i < reply->elements; i++) {
         json_t *stored = parse_record(reply->element[i]);
-        json_t *record = pending_record(r->q, json_string_value(json_array_get(r->keys, i)));
+        /* A log's entries had a record: without one they are past retention. */
+        json_t *record = stored || r->event
+            ? pending_record(r->q, json_string_value(json_array_get(r->keys, i))) : NULL;
         if (record != NULL && stored != NULL)
             json_object_update(record, stored);
         json_decref(stored);
@@ -352,6 +355,7 @@ static void on_event_read(void *arg, enum mh_err err, const redisReply *reply)
     }
     json_put(r->value, "deliveries", json_array());
     r->member = "deliveries";
+    r->event = true;
     read_records(r);
 }
 

@@ -45,9 +45,15 @@ end
 
 redis.call('SREM', KEYS[2], unpack(claims))
 if #due > 0 then redis.call('ZADD', KEYS[3], unpack(due)) end
-if #dead > 0 then redis.call('ZADD', KEYS[4], unpack(dead)) end
+-- What is kept ends with its event: an entry without a record can tell nothing.
+local oldest_ms = now_ms - keep_s * 1000
+if #dead > 0 then
+  redis.call('ZADD', KEYS[4], unpack(dead))
+  redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', oldest_ms)
+end
 for log, entries in pairs(logs) do
   redis.call('ZADD', log, 'NX', unpack(entries))
+  redis.call('ZREMRANGEBYSCORE', log, '-inf', oldest_ms)
   redis.call('ZREMRANGEBYRANK', log, 0, -keep_entries - 1)
   redis.call('EXPIRE', log, keep_s)
 end
