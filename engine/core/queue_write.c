@@ -235,10 +235,9 @@ static const char *verdict_word(const struct delivery *d)
     return words[d->verdict];
 }
 
-static void add_finish(struct command *c, struct delivery *d)
+/* Takes `record`. */
+static void add_finish(struct command *c, const struct delivery *d, char *record)
 {
-    bool    release = d->verdict == VERDICT_RELEASED;
-    char   *record = release ? mem_strdup("") : delivery_record(d);
     int64_t delay = d->next_ms > 0 ? d->next_ms - clock_now_ms() : 0;
 
     command_text(c, d->key);
@@ -248,12 +247,18 @@ static void add_finish(struct command *c, struct delivery *d)
     free(record);
 }
 
-static size_t fill_finishes(struct queue *q, struct batch *b)
+/* Moves what ended to the batch, up to its limits, and writes the records. */
+static size_t fill_finishes(struct queue *q, struct batch *b, char **records)
 {
-    size_t count = 0;
+    size_t count = 0, bytes = 0;
 
-    for (; count < QUEUE_BATCH && !list_empty(&q->finishes); count++)
-        list_push_back(&b->items, list_pop_front(&q->finishes));
+    while (count < QUEUE_BATCH && bytes < QUEUE_BATCH_BYTES && !list_empty(&q->finishes)) {
+        struct list *node = list_pop_front(&q->finishes);
+        struct delivery *d = container_of(node, struct delivery, node);
+        records[count] = d->verdict == VERDICT_RELEASED ? mem_strdup("") : delivery_record(d);
+        bytes += strlen(records[count++]);
+        list_push_back(&b->items, node);
+    }
     q->finish_count -= count;
     return count;
 }
@@ -294,8 +299,9 @@ static void on_finished(void *arg, enum mh_err err, const redisReply *reply)
 
 static void send_finishes(struct queue *q)
 {
+    char         *records[QUEUE_BATCH], **next = records;
     struct batch *b = batch_new(q);
-    size_t        count = fill_finishes(q, b);
+    size_t        count = fill_finishes(q, b, records);
 
     command_format(&b->command, "%zu", 4 + 2 * count);
     queue_key(q, &b->command, "engines");
@@ -311,7 +317,7 @@ static void send_finishes(struct queue *q)
     command_format(&b->command, "%lld", (long long)(q->spec.keep_ms / 1000));
     command_format(&b->command, "%lld", (long long)q->spec.log_entries);
     list_for_each(node, after, &b->items)
-        add_finish(&b->command, container_of(node, struct delivery, node));
+        add_finish(&b->command, container_of(node, struct delivery, node), *next++);
     q->finishing = true;
     struct redis_args args = command_args(&b->command);
     redis_eval(q->spec.redis, &q->scripts[SCRIPT_FINISH], &args, on_finished, b);
