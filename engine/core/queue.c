@@ -178,8 +178,10 @@ static void on_ticked(void *arg, enum mh_err err, const redisReply *reply)
         take_tick(q, reply);
     else if (err == MH_STALE)
         queue_stale(q);
-    else
+    else {
+        q->joined = false;                  /* joins again: finds the claims that got lost too */
         timer_start(&q->tick, QUEUE_TICK_MS);
+    }
 }
 
 static size_t room(const struct queue *q)
