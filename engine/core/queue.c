@@ -77,6 +77,12 @@ void queue_disown(struct queue *q, struct delivery *d)
     delivery_free(d);
 }
 
+size_t queue_free_places(const struct queue *q)
+{
+    size_t taken = q->owned.count + q->coming;
+    return taken < q->spec.max_owned ? q->spec.max_owned - taken : 0;
+}
+
 /* ---- Joining ------------------------------------------------------------------------ */
 
 static int collect(void *value, void *arg)
@@ -87,11 +93,14 @@ static int collect(void *value, void *arg)
 }
 
 /* I3: everything held belongs to others now. `dropped` ends attempts and frees. */
-void queue_stale(struct queue *q)
+void queue_stale(struct queue *q, unsigned era)
 {
     size_t            count = q->owned.count;
-    struct delivery **all = mem_alloc((count + 1) * sizeof(struct delivery *)), **next = all;
+    struct delivery **all, **next;
 
+    if (era != q->era)
+        return;
+    next = all = mem_alloc((count + 1) * sizeof(struct delivery *));
     map_each(&q->owned, collect, &next);
     map_clear(&q->owned, NULL);
     q->finish_count = 0;
@@ -102,6 +111,7 @@ void queue_stale(struct queue *q)
     free(all);
     LOG_WARN("claims_lost", "engine=%s deliveries=%zu", q->engine, count);
     id_new("eng", q->engine);
+    q->era++;
     q->joined = q->member = false;
     timer_start(&q->tick, 0);
 }
@@ -174,10 +184,12 @@ static void on_ticked(void *arg, enum mh_err err, const redisReply *reply)
     q->ticking = false;
     if (q->leaving)
         return;
-    if (err == MH_OK)
+    if (q->tick_era != q->era)              /* of a name that was given up meanwhile */
+        timer_start(&q->tick, 0);
+    else if (err == MH_OK)
         take_tick(q, reply);
     else if (err == MH_STALE)
-        queue_stale(q);
+        queue_stale(q, q->era);
     else {
         q->joined = false;                  /* joins again: finds the claims that got lost too */
         timer_start(&q->tick, QUEUE_TICK_MS);
@@ -186,8 +198,8 @@ static void on_ticked(void *arg, enum mh_err err, const redisReply *reply)
 
 static size_t room(const struct queue *q)
 {
-    size_t free_places = q->spec.max_owned > q->owned.count ? q->spec.max_owned - q->owned.count : 0;
-    return q->joined ? (free_places < QUEUE_BATCH ? free_places : QUEUE_BATCH) : 0;
+    size_t places = queue_free_places(q);
+    return q->joined ? (places < QUEUE_BATCH ? places : QUEUE_BATCH) : 0;
 }
 
 static void on_tick(struct timer *t)
@@ -198,6 +210,7 @@ static void on_tick(struct timer *t)
     if (q->leaving || q->ticking || !redis_is_up(q->spec.redis))
         return;
     q->ticking = true;
+    q->tick_era = q->era;
     command_init(&c);
     command_text(&c, "4");
     queue_key(q, &c, "engines");

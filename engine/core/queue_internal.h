@@ -14,15 +14,18 @@ struct queue {
     uv_loop_t          *loop;
     struct redis_script scripts[SCRIPT_COUNT];
     char                engine[MH_ID_BYTES];    /* this engine's present name */
+    unsigned            era;                    /* counts the names: claims are of one era */
     bool                member;                 /* Redis knows this engine by its name */
     bool                joined;                 /* and said so since the connection came up */
     bool                leaving;
     struct timer        tick, flush;
     bool                ticking;                /* a tick is under way */
+    unsigned            tick_era;               /* when it was sent */
     struct map          owned;                  /* by key: in memory and in own:<engine> */
     struct list         accepts, finishes;      /* waiting for the next batch */
     size_t              accept_count, finish_count;
     bool                accepting, finishing;   /* a batch of each is under way */
+    size_t              coming;                 /* places promised to batches under way (I6) */
     int64_t             due, dead;              /* sizes, as of the last tick */
     void              (*left)(void *arg);
     void               *left_arg;
@@ -35,7 +38,9 @@ void queue_key2(struct queue *q, struct command *c, const char *name, const char
 void queue_own(struct queue *q, struct delivery *d);        /* records it; tells the owner */
 void queue_disown(struct queue *q, struct delivery *d);     /* forgets and frees it */
 
-void queue_stale(struct queue *q);                          /* Redis said STALE (I3) */
+/* Redis said STALE to what was sent in `era` (I3); nothing if that is over. */
+void queue_stale(struct queue *q, unsigned era);
+size_t queue_free_places(const struct queue *q);
 void queue_flush(struct timer *flush);                      /* sends what waits, in batches */
 void queue_claim_more(struct queue *q);                     /* there is room again */
 void queue_load(struct queue *q, const redisReply *keys);   /* claimed keys to deliveries */

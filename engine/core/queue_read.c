@@ -43,6 +43,7 @@ static json_t *parse_record(const redisReply *reply)
 
 struct load {
     struct queue *q;
+    unsigned      era;
     size_t        count;
     char        (*keys)[DELIVERY_KEY_BYTES];
 };
@@ -98,13 +99,15 @@ static void cancel(struct queue *q, const char *key, const char *why)
     free(text);
 }
 
-struct unknown { struct queue *q; char key[DELIVERY_KEY_BYTES]; };
+struct unknown { struct queue *q; unsigned era; char key[DELIVERY_KEY_BYTES]; };
 
 static void on_target_looked_up(void *arg, enum mh_err err, const redisReply *reply)
 {
     struct unknown *u = arg;
 
-    if (err == MH_OK && reply->type == REDIS_REPLY_INTEGER && reply->integer == 0)
+    if (u->era != u->q->era)
+        LOG_DEBUG("claim_over", "delivery=%s", u->key);
+    else if (err == MH_OK && reply->type == REDIS_REPLY_INTEGER && reply->integer == 0)
         cancel(u->q, u->key, "the target was removed");
     else if (err == MH_OK)
         end_claim(u->q, u->key, "", "release", UNKNOWN_TARGET_MS);
@@ -118,6 +121,7 @@ static void look_up_target(struct queue *q, const char *key, const char *target_
     struct unknown *u = mem_alloc(sizeof *u);
 
     u->q = q;
+    u->era = q->era;
     snprintf(u->key, sizeof u->key, "%s", key);
     redis_sendf(q->spec.redis, on_target_looked_up, u, "HEXISTS %s:{c}:%ss %s", q->spec.prefix,
                 queue_target_kind(target_id), target_id);
@@ -155,8 +159,9 @@ static void on_loaded(void *arg, enum mh_err err, const redisReply *reply)
 {
     struct load *l = arg;
     bool         whole = err == MH_OK && reply->type == REDIS_REPLY_ARRAY &&
-                         reply->elements == 2 * l->count;
+                         reply->elements == 2 * l->count && l->era == l->q->era;
 
+    l->q->coming -= l->count;
     /* A lost answer: the claims stay in our own set and are found by the next join. */
     for (size_t i = 0; whole && i < l->count; i++)
         load_one(l->q, l->keys[i], reply->element[2 * i], reply->element[2 * i + 1]);
@@ -169,6 +174,7 @@ static struct load *load_new(struct queue *q, const redisReply *keys)
     struct load *l = mem_alloc(sizeof *l);
 
     l->q = q;
+    l->era = q->era;
     l->keys = mem_alloc((keys->elements + 1) * sizeof l->keys[0]);
     for (size_t i = 0; i < keys->elements; i++) {
         const redisReply *key = keys->element[i];
@@ -199,6 +205,7 @@ void queue_load(struct queue *q, const redisReply *keys)
         free(l);
         return;
     }
+    q->coming += l->count;
     command_init(&c);
     command_text(&c, "MGET");
     for (size_t i = 0; i < l->count; i++)

@@ -26,6 +26,8 @@ struct pending_accept {
 
 struct batch {
     struct queue  *q;
+    unsigned       era;
+    size_t         coming;                  /* places for what is accepted as owned */
     struct list    items;                   /* pending_accept, or delivery by node */
     struct command command;
 };
@@ -35,6 +37,7 @@ static struct batch *batch_new(struct queue *q)
     struct batch *b = mem_alloc(sizeof *b);
 
     b->q = q;
+    b->era = q->era;
     list_init(&b->items);
     command_init(&b->command);
     return b;
@@ -102,6 +105,7 @@ static void on_accepted(void *arg, enum mh_err err, const redisReply *reply)
     struct queue *q = b->q;
 
     q->accepting = false;
+    q->coming -= b->coming;
     if (err == MH_OK && reply->type == REDIS_REPLY_ARRAY)
         take_accepted(b, reply);
     else
@@ -109,9 +113,9 @@ static void on_accepted(void *arg, enum mh_err err, const redisReply *reply)
     while (!list_empty(&b->items))
         accept_end(container_of(list_pop_front(&b->items), struct pending_accept, node),
                    MH_UNAVAILABLE);
-    batch_free(b);
     if (err == MH_STALE)
-        queue_stale(q);
+        queue_stale(q, b->era);
+    batch_free(b);
     flush_soon(q);
 }
 
@@ -138,12 +142,12 @@ static void add_event_record(struct command *c, const struct pending_accept *a)
     buf_deinit(&line);
 }
 
-static void add_accept(struct queue *q, struct command *c, struct pending_accept *a, size_t *owned)
+static void add_accept(struct queue *q, struct command *c, struct pending_accept *a)
 {
     char key[DELIVERY_KEY_BYTES];
 
-    a->owned = *owned + a->count <= q->spec.max_owned;
-    *owned += a->owned ? a->count : 0;
+    a->owned = a->count <= queue_free_places(q);
+    q->coming += a->owned ? a->count : 0;
     add_event_record(c, a);
     command_text(c, a->owned ? "own" : "due");
     command_format(c, "%zu", a->count);
@@ -174,7 +178,7 @@ static size_t fill_accepts(struct queue *q, struct batch *b)
 static void send_accepts(struct queue *q)
 {
     struct batch *b = batch_new(q);
-    size_t        count = fill_accepts(q, b), owned = q->owned.count;
+    size_t        count = fill_accepts(q, b), coming = q->coming;
 
     command_format(&b->command, "%zu", 3 + count);
     queue_key(q, &b->command, "engines");
@@ -185,7 +189,8 @@ static void send_accepts(struct queue *q)
     command_text(&b->command, q->engine);
     command_format(&b->command, "%lld", (long long)(q->spec.keep_ms / 1000));
     list_for_each(node, after, &b->items)
-        add_accept(q, &b->command, container_of(node, struct pending_accept, node), &owned);
+        add_accept(q, &b->command, container_of(node, struct pending_accept, node));
+    b->coming = q->coming - coming;
     q->accepting = true;
     struct redis_args args = command_args(&b->command);
     redis_eval(q->spec.redis, &q->scripts[SCRIPT_ACCEPT], &args, on_accepted, b);
@@ -290,9 +295,9 @@ static void on_finished(void *arg, enum mh_err err, const redisReply *reply)
             q->finish_count++;
         }
     }
-    batch_free(b);
     if (err == MH_STALE)
-        queue_stale(q);
+        queue_stale(q, b->era);
+    batch_free(b);
     timer_hasten(&q->flush, err == MH_OK || err == MH_STALE ? 0 : REFUSED_AGAIN_MS);
     queue_claim_more(q);
 }
