@@ -274,7 +274,7 @@ static void make_pipeline(struct engine *e)
     const struct settings *s = e->settings;
 
     e->store = store_new(e->redis, s->prefix);
-    e->dispatch = dispatch_new((size_t)s->max_owned);
+    e->dispatch = dispatch_new();
     queue_new(&e->loop, &(struct queue_spec){
         .redis = e->redis, .prefix = s->prefix, .keep_ms = s->retention,
         .log_entries = s->retention_count, .max_owned = (size_t)s->max_owned,

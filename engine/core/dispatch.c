@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { MAX_TARGETS = 100000, SHARES = 8, PARK_MS = 1000, PARK_PER_S = 500 };
+enum { MAX_TARGETS = 100000, PARK_MS = 1000, PARK_PER_S = 500 };
 static const int64_t MAX_RETRY_AFTER_MS = 24LL * 3600 * 1000;
 
 struct dispatch {
@@ -19,18 +19,11 @@ struct dispatch {
     struct target        **matched;         /* scratch of dispatch_accept */
     size_t                 matched_cap;
     size_t                 in_flight;
-    size_t                 target_share;    /* deliveries that may wait for one target here */
     bool                   quiet;           /* stopping: no attempt is begun, nothing cancelled */
     struct dispatch_counts counts;
 };
 
-struct dispatch *dispatch_new(size_t max_owned)
-{
-    struct dispatch *x = mem_alloc(sizeof *x);
-
-    x->target_share = max_owned / SHARES > 0 ? max_owned / SHARES : 1;
-    return x;
-}
+struct dispatch *dispatch_new(void) { return mem_alloc(sizeof(struct dispatch)); }
 
 void dispatch_set_queue(struct dispatch *x, struct queue *q) { x->queue = q; }
 
@@ -98,9 +91,17 @@ static void end_cancelled(struct dispatch *x, struct delivery *d)
     queue_finish(x->queue, d);
 }
 
-/* A target that does not keep up gets no more than its share of this engine's memory
- * (I6, Q6); the rest waits in Redis, put back so that some PARK_PER_S come up for
- * another look each second, however many there are. */
+/* May one more delivery wait for `t` here? Of a target that does not keep up no more
+ * than there is free room for others (I6, Q6): however many such targets there are,
+ * N of them leave one part in N + 1 free, and one alone may have half. */
+static bool has_room(const struct dispatch *x, const struct target *t)
+{
+    bool starts_now = !t->paused && t->waiting == 0 && t->in_flight < t->max_in_flight;
+    return starts_now || t->waiting < queue_free_places(x->queue);
+}
+
+/* The rest waits in Redis, put back so that some PARK_PER_S come up for another look
+ * each second, however many there are. */
 static void park(struct dispatch *x, struct delivery *d)
 {
     int64_t spread_ms = queue_stats(x->queue).due * 1000 / PARK_PER_S;
@@ -118,7 +119,7 @@ void dispatch_owned(void *arg, struct delivery *d)
         return;
     }
     waiter_join(d);
-    if (d->target->waiting >= x->target_share) {
+    if (!has_room(x, d->target)) {
         park(x, d);
         return;
     }

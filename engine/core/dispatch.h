@@ -14,7 +14,7 @@ void           dispatch_owned(void *arg, struct delivery *d);
 struct target *dispatch_find_target(void *arg, const char *id);
 void           dispatch_dropped(void *arg, struct delivery *d);
 
-struct dispatch *dispatch_new(size_t max_owned);
+struct dispatch *dispatch_new(void);
 void             dispatch_free(struct dispatch *x);
 void             dispatch_set_queue(struct dispatch *x, struct queue *q);
 

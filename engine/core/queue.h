@@ -102,6 +102,9 @@ void queue_retry(struct queue *q, const char *key, queue_accepted *done, void *a
 /* Too much is waiting: events are to be refused with MH_BUSY (Q6). */
 bool queue_is_full(const struct queue *q);
 
+/* Deliveries that this engine has room for, besides those that it holds (I6). */
+size_t queue_free_places(const struct queue *q);
+
 /* Events and records that Redis has not confirmed yet, for a clean stop. */
 size_t queue_unwritten(const struct queue *q);
 

@@ -40,7 +40,6 @@ void queue_disown(struct queue *q, struct delivery *d);     /* forgets and frees
 
 /* Redis said STALE to what was sent in `era` (I3); nothing if that is over. */
 void queue_stale(struct queue *q, unsigned era);
-size_t queue_free_places(const struct queue *q);
 void queue_flush(struct timer *flush);                      /* sends what waits, in batches */
 void queue_claim_more(struct queue *q);                     /* there is room again */
 void queue_load(struct queue *q, const redisReply *keys);   /* claimed keys to deliveries */
