@@ -97,9 +97,11 @@ static void note_retry_after(struct endpoint *e, const struct http_result *r, st
 
 static void judge(struct endpoint *e, const struct http_result *r, struct outcome *o)
 {
-    o->err = r->err;
+    bool cut = r->err == MH_TOO_LARGE && r->status != 0;    /* answered, at length */
+
+    o->err = cut ? MH_OK : r->err;
     o->uncharged = r->err == MH_CANCELLED;  /* the engine stops */
-    if (r->err != MH_OK || (r->status >= 200 && r->status < 300))
+    if (o->err != MH_OK || (r->status >= 200 && r->status < 300))
         return;
     o->err = MH_STATUS;
     note_retry_after(e, r, o);
