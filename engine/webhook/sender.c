@@ -89,6 +89,8 @@ static void note_retry_after(struct endpoint *e, const struct http_result *r, st
         !http_result_header(r, "retry-after", value, sizeof value))
         return;
     o->retry_after_ms = schedule_retry_after_ms(value, clock_now_ms(), RETRY_AFTER_CAP_MS);
+    if (o->retry_after_ms == 0)             /* "now" from one that is overloaded: the schedule */
+        o->retry_after_ms = -1;
     if (o->retry_after_ms > 0 && !e->target.retired) {
         dispatch_pause(dispatch_of(e), &e->target, true);
         timer_start(&e->pause, o->retry_after_ms);
