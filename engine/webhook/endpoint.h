@@ -17,6 +17,7 @@ struct endpoint {
     char              secret[SECRET_TEXT_BYTES];
     struct timer      pause;                /* ends what a receiver asked for by Retry-After */
     bool              active;
+    bool              deleting;             /* until Redis has answered nothing may store it */
 };
 
 extern const struct json_field endpoint_fields[];   /* what POST and PATCH take */

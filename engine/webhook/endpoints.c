@@ -229,6 +229,7 @@ static void on_deleted(void *arg, enum mh_err err)
     struct op       *op = arg;
     struct endpoint *e = op->endpoint;
 
+    e->deleting = false;
     if (err == MH_OK && map_remove(&e->owner->all, e->target.id) != NULL)
         end_serving(e);
     op_end(op, err, err == MH_OK ? json_pack("{s:b}", "deleted", 1) : NULL);
@@ -236,6 +237,7 @@ static void on_deleted(void *arg, enum mh_err err)
 
 void endpoints_delete(struct endpoints *es, struct endpoint *e, endpoints_done *done, void *arg)
 {
+    e->deleting = true;
     store_remove(es->spec.store, "webhooks", e->target.id, on_deleted, op_new(e, done, arg));
 }
 
@@ -250,7 +252,7 @@ static void on_disabled(void *arg, enum mh_err err)
 
 void endpoints_disable(struct endpoint *e, const char *reason)
 {
-    if (!e->active)
+    if (!e->active || e->deleting || e->target.retired)     /* storing it would bring it back */
         return;
     e->active = false;
     json_put(e->json, "active", json_false());
@@ -283,5 +285,5 @@ json_t *endpoints_describe(const struct endpoints *es, const char *org)
 struct endpoint *endpoints_find(const struct endpoints *es, const char *org, const char *id)
 {
     struct endpoint *e = map_get(&es->all, id);
-    return e != NULL && (org == NULL || strcmp(org, e->target.org) == 0) ? e : NULL;
+    return e != NULL && !e->deleting && (org == NULL || strcmp(org, e->target.org) == 0) ? e : NULL;
 }
