@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MAX_ENDPOINTS = 50000 };             /* far below what aborts in dispatch */
+
 struct endpoints { struct endpoints_spec spec; struct map all; };
 
 struct endpoints *endpoints_new(const struct endpoints_spec *spec)
@@ -186,6 +188,11 @@ void endpoints_create(struct endpoints *es, const char *org, json_t *merged, end
 {
     char id[MH_ID_BYTES], at[CLOCK_TEXT_BYTES];
 
+    if (es->all.count >= MAX_ENDPOINTS) {
+        json_decref(merged);
+        done(arg, MH_BUSY, NULL);
+        return;
+    }
     id_new("wh", id);
     clock_format(clock_now_ms(), at);
     json_put(merged, "created_at", json_string(at));
