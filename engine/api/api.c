@@ -12,6 +12,7 @@
 static void call_free(struct api_call *c)
 {
     json_decref(c->body);
+    key_unref(c->key);
     free(c);
 }
 

@@ -22,16 +22,19 @@ struct keys *keys_new(struct store *store)
     return ks;
 }
 
-static void key_free(void *value)
+void key_unref(struct api_key *k)
 {
-    struct api_key *k = value;
+    if (k == NULL || --k->refs > 0)
+        return;
     json_decref(k->json);
     free(k);
 }
 
+static void release_key(void *value) { key_unref(value); }
+
 void keys_free(struct keys *ks)
 {
-    map_clear(&ks->all, key_free);
+    map_clear(&ks->all, release_key);
     free(ks);
 }
 
@@ -90,14 +93,14 @@ static struct api_key *add_key(struct keys *ks, const char *hash, json_t *json)
 {
     struct api_key *k = mem_alloc(sizeof *k);
 
+    k->refs = 1;
     snprintf(k->hash, sizeof k->hash, "%s", hash);
     snprintf(k->id, sizeof k->id, "%s", json_text_of(json, "id", ""));
     snprintf(k->org, sizeof k->org, "%s", json_text_of(json, "org_id", "default"));
     k->json = json_incref(json);
     k->admin = has_scope(k, "admin");
     struct api_key *old = map_put(&ks->all, k->hash, k);
-    if (old != NULL)
-        key_free(old);
+    key_unref(old);
     return k;
 }
 
@@ -110,8 +113,10 @@ struct api_key *keys_find(struct keys *ks, const char *authorization)
         return NULL;
     hash_key(authorization + 7, hash);
     struct api_key *k = map_get(&ks->all, hash);
-    if (k != NULL)
+    if (k != NULL) {
+        k->refs++;
         k->last_used_ms = clock_now_ms();
+    }
     return k;
 }
 
@@ -143,8 +148,7 @@ static void on_stored(void *arg, enum mh_err err)
         add_key(op->ks, op->hash, op->json);
     struct api_key *gone = err == MH_OK && op->json == NULL ? map_remove(&op->ks->all, op->hash)
                                                             : NULL;
-    if (gone != NULL)
-        key_free(gone);
+    key_unref(gone);
     op_end(op, err);
 }
 
@@ -184,7 +188,8 @@ static int match_id(void *value, void *arg)
     struct api_key *k = value;
     struct search  *s = arg;
 
-    if (strcmp(k->id, s->id) == 0 && (s->org == NULL || strcmp(s->org, k->org) == 0))
+    if (strcmp(k->id, s->id) == 0 &&
+        (s->org == NULL || (strcmp(s->org, k->org) == 0 && !k->admin)))
         s->found = k;
     return s->found != NULL;
 }
