@@ -3,5 +3,5 @@
 
 #include "api/routes.h"
 
-/* Answers the call with the deliveries of a target: ?limit= ?cursor= ?status=. */
-void deliveries_page(struct api_call *c, const char *target_id);
+/* Answers the call with an org's deliveries to a target: ?limit= ?cursor= ?status=. */
+void deliveries_page(struct api_call *c, const char *org, const char *target_id);

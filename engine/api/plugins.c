@@ -113,5 +113,5 @@ void plugins_get_deliveries(struct api_call *c)
     struct plugin *p = plugin_of(c);
 
     if (p != NULL)
-        deliveries_page(c, plugin_name(p));
+        deliveries_page(c, c->org, plugin_name(p));
 }

@@ -126,5 +126,5 @@ void webhooks_deliveries(struct api_call *c)
     struct endpoint *e = endpoint_of(c);
 
     if (e != NULL)
-        deliveries_page(c, e->target.id);
+        deliveries_page(c, e->target.org, e->target.id);
 }

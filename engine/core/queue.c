@@ -63,6 +63,12 @@ void queue_key2(struct queue *q, struct command *c, const char *name, const char
     command_format(c, "%s:{q}:%s:%s", q->spec.prefix, name, rest);
 }
 
+void queue_key_log(struct queue *q, struct command *c, const char *org, int org_bytes,
+                   const char *target_id)
+{
+    command_format(c, "%s:{q}:log:%.*s/%s", q->spec.prefix, org_bytes, org, target_id);
+}
+
 /* ---- What is owned --------------------------------------------------------------- */
 
 void queue_own(struct queue *q, struct delivery *d)

@@ -26,7 +26,8 @@
  *   mh:{q}:due, :dead                sorted sets of delivery keys by time in ms
  *   mh:{q}:engines                   sorted set of engines by last heartbeat
  *   mh:{q}:own:<engine>              set of delivery keys
- *   mh:{q}:log:<target>              sorted set of delivery keys by time in ms
+ *   mh:{q}:log:<org>/<target>        sorted set of delivery keys by time in ms: an org
+ *                                    sees nothing of another's, not even in a cursor
  *
  * All times in Redis are Redis's own clock. Scripts live in core/redis/. */
 #pragma once
@@ -94,8 +95,8 @@ void queue_read_event(struct queue *q, const char *org, const char *event_id,
 /* The record; MH_NOT_FOUND. */
 void queue_read_delivery(struct queue *q, const char *key, queue_read_done *done, void *arg);
 /* {"items":[records, newest first],"next":cursor|null}; `after`: a cursor or NULL. */
-void queue_read_log(struct queue *q, const char *target_id, const char *after, size_t limit,
-                    queue_read_done *done, void *arg);
+void queue_read_log(struct queue *q, const char *org, const char *target_id, const char *after,
+                    size_t limit, queue_read_done *done, void *arg);
 /* Makes it due now; MH_NOT_FOUND, MH_CONFLICT (it is under way here). */
 void queue_retry(struct queue *q, const char *key, queue_accepted *done, void *arg);
 

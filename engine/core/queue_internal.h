@@ -35,6 +35,10 @@ struct queue {
 void queue_key(struct queue *q, struct command *c, const char *name);
 void queue_key2(struct queue *q, struct command *c, const char *name, const char *rest);
 
+/* The log of an org's deliveries to a target. */
+void queue_key_log(struct queue *q, struct command *c, const char *org, int org_bytes,
+                   const char *target_id);
+
 void queue_own(struct queue *q, struct delivery *d);        /* records it; tells the owner */
 void queue_disown(struct queue *q, struct delivery *d);     /* forgets and frees it */
 

@@ -63,7 +63,7 @@ static void end_claim(struct queue *q, const char *key, const char *record, cons
     queue_key(q, &c, "due");
     queue_key(q, &c, "dead");
     queue_key2(q, &c, "delivery", key);
-    queue_key2(q, &c, "log", target ? target + 1 : "");
+    queue_key_log(q, &c, key, (int)strcspn(key, "/"), target ? target + 1 : "");
     command_text(&c, q->engine);
     command_format(&c, "%lld", (long long)(q->spec.keep_ms / 1000));
     command_format(&c, "%lld", (long long)q->spec.log_entries);
@@ -433,8 +433,8 @@ static void on_log(void *arg, enum mh_err err, const redisReply *reply)
     read_records(r);
 }
 
-void queue_read_log(struct queue *q, const char *target_id, const char *after, size_t limit,
-                    queue_read_done *done, void *arg)
+void queue_read_log(struct queue *q, const char *org, const char *target_id, const char *after,
+                    size_t limit, queue_read_done *done, void *arg)
 {
     struct command c;
     struct read   *r = read_new(q, done, arg);
@@ -444,7 +444,7 @@ void queue_read_log(struct queue *q, const char *target_id, const char *after, s
     r->member = "items";
     command_init(&c);
     command_text(&c, "1");
-    queue_key2(q, &c, "log", target_id);
+    queue_key_log(q, &c, org, EVENT_ORG_BYTES, target_id);
     command_format(&c, "%zu", limit);
     command_text(&c, after ? after : "");
     struct redis_args args = command_args(&c);

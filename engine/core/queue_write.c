@@ -316,7 +316,7 @@ static void send_finishes(struct queue *q)
     list_for_each(node, after, &b->items) {
         struct delivery *d = container_of(node, struct delivery, node);
         queue_key2(q, &b->command, "delivery", d->key);
-        queue_key2(q, &b->command, "log", d->target->id);
+        queue_key_log(q, &b->command, d->event->org, EVENT_ORG_BYTES, d->target->id);
     }
     command_text(&b->command, q->engine);
     command_format(&b->command, "%lld", (long long)(q->spec.keep_ms / 1000));
