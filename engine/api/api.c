@@ -34,9 +34,11 @@ void api_answer(struct api_call *c, unsigned status, json_t *body)
 
 static json_t *problem_json(enum mh_err err, const char *detail)
 {
-    return json_pack("{s:s, s:s, s:i, s:s, s:s}", "type", "about:blank", "title", err_text(err),
+    json_t *text = detail ? json_string(detail) : NULL;     /* NULL where it is no UTF-8 */
+
+    return json_pack("{s:s, s:s, s:i, s:s, s:o}", "type", "about:blank", "title", err_text(err),
                      "status", err_http_status(err), "code", err_code(err), "detail",
-                     detail ? detail : err_text(err));
+                     text ? text : json_string(err_text(err)));
 }
 
 char *api_problem_text(enum mh_err err, const char *detail)
@@ -160,7 +162,10 @@ static enum mh_err check_key(struct api_call *c, char *why, size_t why_bytes)
     snprintf(why, why_bytes, "the API key belongs to another org");
     if (asked != NULL && !c->key->admin && strcmp(asked, c->key->org) != 0)
         return MH_FORBIDDEN;
-    snprintf(c->org, sizeof c->org, "%s", asked && id_valid(asked) ? asked : c->key->org);
+    snprintf(why, why_bytes, "org_id: is no valid org");
+    if (asked != NULL && !id_valid(asked))
+        return MH_INVALID;
+    snprintf(c->org, sizeof c->org, "%s", asked ? asked : c->key->org);
     return MH_OK;
 }
 
