@@ -132,8 +132,9 @@ static char *facts_of(const struct endpoint *e, const struct http_result *r, enu
         json_put(facts, "address", json_string(r->address));
     if (r->status != 0)
         json_put(facts, "response",
-                 json_pack("{s:i, s:o, s:o}", "status", (int)r->status, "headers",
-                           delivery_text(r->headers, r->headers_bytes), "body",
+                 json_pack("{s:i, s:b, s:o, s:o}", "status", (int)r->status, "truncated",
+                           (int)(r->err == MH_TOO_LARGE || r->body_bytes > DELIVERY_TEXT_MAX),
+                           "headers", delivery_text(r->headers, r->headers_bytes), "body",
                            delivery_text(r->body, r->body_bytes)));
     if (err == MH_STATUS)
         json_put(facts, "error", json_pack("{s:s, s:o}", "code", err_code(err), "message",
