@@ -1,7 +1,8 @@
 // engine.mjs - the real engine for a test: started in a folder of its own on a port that
 // the kernel chooses, spoken to over REST, ended on every way out.
 //
-// stop() fails when the engine ended otherwise than in order or a sanitizer complained;
+// Nothing here keeps a test file alive whose tests have ended, also by failing: what they
+// left behind is removed when the file's process ends. stop() fails when the engine ended otherwise than in order or a sanitizer complained;
 // when the test file fails, the last lines of each engine's log are shown.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -128,6 +129,7 @@ export class Engine extends Client {
       ['serve', '--listen', '127.0.0.1:0', '--data', this.data, ...this.flags],
       { env: { ...environment, ...this.env }, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
+    for (const handle of [child, child.stdout, child.stderr]) handle.unref();
     createInterface({ input: child.stderr }).on('line', (line) => log.add(line));
     const first = once(createInterface({ input: child.stdout }), 'line');
     const ended = once(child, 'exit').then(([code, signal]) => {

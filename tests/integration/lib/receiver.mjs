@@ -22,11 +22,13 @@ export class Receiver {
   // request, its index -> { status, headers, body } or { hang: true }; may be async.
   answer = () => ({});
   #arrivals = new Arrivals();
-  #server = createServer((req, res) => this.#take(req, res).catch(() => res.destroy()));
+  #server = createServer((req, res) => this.#take(req, res).catch(() => res.destroy()))
+    .on('connection', (socket) => socket.unref());
 
   async start() {
     this.#server.listen(0, '127.0.0.1');
     await once(this.#server, 'listening');
+    this.#server.unref();                   // keeps no test file alive, nor do its connections
     this.port = this.#server.address().port;
     this.url = `http://127.0.0.1:${this.port}`;
     return this;
