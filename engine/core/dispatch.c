@@ -230,6 +230,8 @@ void dispatch_done(struct dispatch *x, struct delivery *d, struct outcome *o)
         end_cancelled(x, d);
     } else if (o->uncharged) {
         free(o->facts);
+        if (x->quiet)                       /* this engine starts it no more */
+            waiter_result(d, MH_CANCELLED, NULL);
         d->started_us = 0;
         wait_in_line(d);
     } else {
@@ -247,14 +249,24 @@ void dispatch_add_target(struct dispatch *x, struct target *t)
         abort();
 }
 
+/* The engine stops: what waits is for the next one, who waits for its results is not. */
+static void tell_waiters(struct list *line)
+{
+    list_for_each(node, after, line)
+        waiter_result(container_of(node, struct delivery, node), MH_CANCELLED, NULL);
+}
+
 void dispatch_remove_target(struct dispatch *x, struct target *t)
 {
     struct delivery *d;
 
     map_remove(&x->targets, t->id);
     t->retired = true;
-    if (x->quiet)                           /* the engine stops: they are for the next one */
+    if (x->quiet) {
+        tell_waiters(&t->first);
+        tell_waiters(&t->retries);
         return;
+    }
     while ((d = next_delivery(t)) != NULL)
         end_cancelled(x, d);
 }
