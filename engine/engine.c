@@ -40,6 +40,7 @@ struct engine {
     struct policy_ranges   private_allowed;
     struct schedule        webhook_schedule, plugin_schedule;
     struct instance_host   host_of_plugins;
+    struct list            retired_instances;
     struct vault          *vault;
     struct redis_server   *redis_server;
     struct redis          *redis;
@@ -284,9 +285,10 @@ static void make_pipeline(struct engine *e)
         .arg = e->dispatch }, &e->queue);
     dispatch_set_queue(e->dispatch, e->queue);
     e->broker = broker_new(e->http);
+    list_init(&e->retired_instances);
     e->host_of_plugins = (struct instance_host){ .loop = &e->loop, .broker = e->broker,
         .program = e->sandbox_program, .max_timeout_ms = s->hook_timeout,
-        .max_memory_bytes = s->hook_memory };
+        .max_memory_bytes = s->hook_memory, .retired = &e->retired_instances };
 }
 
 static void make_targets(struct engine *e)
@@ -362,8 +364,10 @@ static void on_queue_left(void *arg)
 /* Nothing is under way any more, or the time is over. */
 static void stop_targets(struct engine *e)
 {
-    if (e->plugins != NULL)
+    if (e->plugins != NULL) {
         plugins_free(e->plugins);
+        instance_stop_retired(&e->host_of_plugins);
+    }
     if (e->http != NULL)
         http_client_free(e->http);
     if (e->endpoints != NULL)

@@ -10,6 +10,7 @@
 enum { DEFAULT_TIMEOUT_MS = 5000, DEFAULT_MEMORY_BYTES = 32 * MH_MIB, INSPECT_TIMEOUT_MS = 3000 };
 
 struct instance {
+    struct list                 node;       /* in host->retired */
     const struct instance_host *host;
     struct manifest             manifest;   /* its own count */
     json_t                     *config;     /* plain values */
@@ -36,6 +37,7 @@ int64_t instance_timeout_ms(const struct instance *i)
 
 static void instance_free(struct instance *i)
 {
+    list_unlink(&i->node);
     manifest_deinit(&i->manifest);
     json_decref(i->config);
     seals_deinit(&i->seals);
@@ -131,6 +133,7 @@ enum mh_err instance_start(const struct instance_host *host, const struct manife
     struct instance *i = mem_alloc(sizeof *i);
 
     *i = (struct instance){ .host = host, .ops = ops, .arg = arg, .manifest = *manifest };
+    list_init(&i->node);
     json_incref(i->manifest.json);
     i->config = json_deep_copy(config);
     json_t *shown = manifest_tokens(&i->manifest, config, &i->seals);
@@ -174,7 +177,14 @@ enum mh_err instance_call(struct instance *i, struct hook_call *call)
 void instance_retire(struct instance *i)
 {
     i->retired = true;
+    list_push_back(i->host->retired, &i->node);
     sandbox_finish(i->sandbox);
+}
+
+void instance_stop_retired(const struct instance_host *host)
+{
+    while (!list_empty(host->retired))
+        instance_stop(container_of(host->retired->next, struct instance, node));
 }
 
 int    instance_pid(const struct instance *i) { return sandbox_pid(i->sandbox); }

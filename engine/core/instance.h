@@ -15,6 +15,7 @@ struct instance_host {                      /* shared by all instances of an eng
     struct broker *broker;
     const char    *program;                 /* moonhook-sandbox */
     int64_t        max_timeout_ms, max_memory_bytes;
+    struct list   *retired;                 /* those that are ending their last calls */
 };
 
 struct instance_ops {
@@ -38,6 +39,9 @@ void instance_stop(struct instance *i);
 
 /* Ends it when its last call has ended; no callback comes any more. */
 void instance_retire(struct instance *i);
+
+/* Stops those that were retired and are still at it: the engine ends. */
+void instance_stop_retired(const struct instance_host *host);
 
 MH_MUST_USE enum mh_err instance_call(struct instance *i, struct hook_call *call);
 int64_t instance_timeout_ms(const struct instance *i);
