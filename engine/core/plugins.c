@@ -22,12 +22,14 @@ struct entry {
 struct plugins {
     struct plugins_spec spec;
     struct map          entries;            /* by name */
+    struct list         ops;                /* under way */
 };
 
 struct op {
-    struct plugins       *ps;
+    struct list           node;             /* in ps->ops */
+    struct plugins       *ps;               /* NULL: answered, and only waited for (see orphan) */
     struct entry         *entry;            /* NULL until the name is known */
-    bool                  install;
+    bool                  install, trying;
     char                 *source;
     json_t               *files, *given;    /* the configuration as given; NULL: as it is */
     struct plugin_version version;          /* what is to become */
@@ -40,6 +42,7 @@ struct plugins *plugins_new(const struct plugins_spec *spec)
 {
     struct plugins *ps = mem_alloc(sizeof *ps);
     ps->spec = *spec;
+    list_init(&ps->ops);
     return ps;
 }
 
@@ -49,12 +52,6 @@ static void entry_free(void *value)
     if (e->plugin != NULL)
         plugin_remove(e->plugin);
     free(e);
-}
-
-void plugins_free(struct plugins *ps)
-{
-    map_clear(&ps->entries, entry_free);
-    free(ps);
 }
 
 struct plugin *plugins_find(const struct plugins *ps, const char *name)
@@ -69,7 +66,18 @@ static struct op *op_new(struct plugins *ps, plugins_done *done, void *arg)
 {
     struct op *op = mem_alloc(sizeof *op);
     *op = (struct op){ .ps = ps, .done = done, .arg = arg };
+    list_push_back(&ps->ops, &op->node);
     return op;
+}
+
+static void op_free(struct op *op)
+{
+    list_unlink(&op->node);
+    plugin_version_deinit(&op->version);
+    json_decref(op->files);
+    json_decref(op->given);
+    free(op->source);
+    free(op);
 }
 
 static void finish(struct op *op, enum mh_err err, json_t *answer)
@@ -84,11 +92,7 @@ static void finish(struct op *op, enum mh_err err, json_t *answer)
     }
     op->done(op->arg, err, answer);
     json_decref(answer);
-    plugin_version_deinit(&op->version);
-    json_decref(op->files);
-    json_decref(op->given);
-    free(op->source);
-    free(op);
+    op_free(op);
 }
 
 static void refuse(struct op *op, enum mh_err err, const char *format, ...) MH_PRINTF(3, 4);
@@ -101,6 +105,41 @@ static void refuse(struct op *op, enum mh_err err, const char *format, ...)
     vsnprintf(detail, sizeof detail, format, args);
     va_end(args);
     finish(op, err, json_pack("{s:o}", "detail", delivery_text(detail, strlen(detail))));
+}
+
+/* The engine stops in the middle: the operation is answered, and freed by the callback
+ * that it waits for; a trial is abandoned and has none. */
+static void orphan(struct op *op)
+{
+    json_t *answer = json_pack("{s:s}", "detail", "the engine is stopping");
+
+    list_unlink(&op->node);
+    op->done(op->arg, MH_UNAVAILABLE, answer);
+    json_decref(answer);
+    if (op->plugin != NULL)
+        plugin_remove(op->plugin);
+    op->ps = NULL;
+    op->entry = NULL;
+    op->plugin = NULL;
+    if (op->trying)
+        op_free(op);
+}
+
+/* First in every callback. */
+static bool is_orphan(struct op *op)
+{
+    if (op->ps != NULL)
+        return false;
+    op_free(op);
+    return true;
+}
+
+void plugins_free(struct plugins *ps)
+{
+    while (!list_empty(&ps->ops))
+        orphan(container_of(ps->ops.next, struct op, node));
+    map_clear(&ps->entries, entry_free);
+    free(ps);
 }
 
 /* An operation on an installed plugin; NULL when it was refused. */
@@ -268,9 +307,11 @@ static struct plugin *plugin_of(struct op *op)
 
 static void on_version_stored(void *arg, enum mh_err err)
 {
-    struct op     *op = arg;
-    struct plugin *p = plugin_of(op);
+    struct op *op = arg;
 
+    if (is_orphan(op))
+        return;
+    struct plugin *p = plugin_of(op);
     if (err != MH_OK) {
         plugin_abandon(p);
         refuse(op, err, "Redis did not take the change; nothing was changed");
@@ -292,6 +333,7 @@ static void on_tried(void *arg, enum mh_err err, const char *message)
 {
     struct op *op = arg;
 
+    op->trying = false;
     if (err != MH_OK) {
         refuse(op, MH_INVALID, "the plugin does not start: %s", message);
         return;
@@ -318,6 +360,7 @@ static void try_version(struct op *op)
         struct plugin_version copy = plugin_version_copy(&op->version);
         op->plugin = plugin_new(&op->ps->spec.plugin, &copy);
     }
+    op->trying = true;
     plugin_try(plugin_of(op), &op->version, on_tried, op);
 }
 
@@ -371,6 +414,8 @@ static void on_inspected(void *arg, enum mh_err err, json_t *json, const char *m
     struct op        *op = arg;
     struct json_fault fault;
 
+    if (is_orphan(op))
+        return;
     if (err != MH_OK) {
         refuse(op, MH_INVALID, "the plugin does not load: %s", message);
         return;
@@ -455,6 +500,8 @@ static void on_switched(void *arg, enum mh_err err)
 {
     struct op *op = arg;
 
+    if (is_orphan(op))
+        return;
     if (err != MH_OK) {
         refuse(op, err, "Redis did not take the change; nothing was changed");
         return;
@@ -484,6 +531,8 @@ static void on_removed(void *arg, enum mh_err err)
 {
     struct op *op = arg;
 
+    if (is_orphan(op))
+        return;
     if (err != MH_OK) {
         refuse(op, err, "Redis did not take the change; nothing was changed");
         return;

@@ -18,7 +18,7 @@ struct plugins_spec {
 };
 
 struct plugins *plugins_new(const struct plugins_spec *spec);
-/* Ends every process; calls under way end uncharged. */
+/* Ends every process; calls under way end uncharged, operations as MH_UNAVAILABLE. */
 void plugins_free(struct plugins *ps);
 
 /* Starts what is installed. One broken plugin keeps nothing else from starting. */
@@ -39,7 +39,7 @@ void plugins_enable(struct plugins *ps, const char *name, bool enabled, plugins_
 void plugins_uninstall(struct plugins *ps, const char *name, plugins_done *done, void *arg);
 
 /* Manifests of everything in `dirs` that loads: the array of GET /api/plugins/available.
- * The spec is borrowed until `done`. */
+ * The spec is borrowed during the call, its plugin.host until `done`. */
 void plugins_survey(const struct plugins_spec *spec, plugins_done *done, void *arg);
 void plugins_available(struct plugins *ps, plugins_done *done, void *arg);
 

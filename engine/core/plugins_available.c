@@ -8,10 +8,10 @@
 #include <string.h>
 
 struct survey {
-    const struct plugins_spec *spec;
-    plugins_done              *done;
-    void                      *arg;
-    json_t                    *folders, *found;     /* still to look at; answer */
+    const struct instance_host *host;       /* lives longer than what knows the folders */
+    plugins_done               *done;
+    void                       *arg;
+    json_t                     *folders, *found;     /* still to look at; answer */
 };
 
 static void look_at_next(struct survey *s);
@@ -75,7 +75,7 @@ static bool look_at(struct survey *s, const char *folder)
 
     if (source_read(folder, &files, why, sizeof why) != MH_OK)
         return false;
-    enum mh_err err = instance_inspect(s->spec->plugin.host, slash ? slash + 1 : folder, files,
+    enum mh_err err = instance_inspect(s->host, slash ? slash + 1 : folder, files,
                                        on_inspected, s);
     json_decref(files);
     return err == MH_OK;
@@ -101,7 +101,7 @@ void plugins_survey(const struct plugins_spec *spec, plugins_done *done, void *a
 {
     struct survey *s = mem_alloc(sizeof *s);
 
-    *s = (struct survey){ spec, done, arg, json_array(), json_array() };
+    *s = (struct survey){ spec->plugin.host, done, arg, json_array(), json_array() };
     for (const char *const *dir = spec->dirs; *dir != NULL; dir++) {
         json_t *names = source_list(*dir);
         for (size_t i = 0; i < json_array_size(names); i++)
