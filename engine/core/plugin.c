@@ -86,6 +86,12 @@ static bool wants(struct target *t, const struct event *e)
     return p->state != PLUGIN_STOPPED && manifest_wants(&p->version.manifest, e->type);
 }
 
+static void end_run(struct run *run, struct outcome *o)
+{
+    dispatch_done(run->plugin->spec.dispatch, run->delivery, o);
+    free(run);
+}
+
 static void on_called(struct hook_call *call, const struct hook_result *r)
 {
     struct run    *run = call->arg;
@@ -97,8 +103,7 @@ static void on_called(struct hook_call *call, const struct hook_result *r)
     p->calls += !r->uncharged;
     p->failures += r->err != MH_OK && !r->uncharged;
     p->busy_ms += (double)(clock_mono_us() - run->delivery->started_us) / 1000.0;
-    dispatch_done(p->spec.dispatch, run->delivery, &o);
-    free(run);
+    end_run(run, &o);
 }
 
 static void send_run(struct run *run)
@@ -108,6 +113,10 @@ static void send_run(struct run *run)
 
     if (err == MH_OK)
         return;
+    if (err == MH_TOO_LARGE) {              /* and will be at every attempt */
+        end_run(run, &(struct outcome){ .err = err, .never = true, .retry_after_ms = -1 });
+        return;
+    }
     list_push_back(&p->stuck, &run->node);
     timer_start(&p->again, AGAIN_MS);
 }
@@ -139,8 +148,7 @@ static void on_again(struct timer *timer)
         struct run    *run = container_of(node, struct run, node);
         struct outcome o = { .err = MH_BUSY, .uncharged = true, .retry_after_ms = -1,
                              .facts = NULL };
-        dispatch_done(p->spec.dispatch, run->delivery, &o);
-        free(run);
+        end_run(run, &o);
     }
 }
 
@@ -387,6 +395,7 @@ void plugin_commit(struct plugin *p)
     if (p->instance == NULL) {
         if (p->state == PLUGIN_READY || p->state == PLUGIN_STARTING)
             move(p, PLUGIN_BACKOFF, "");
+        dispatch_pause(p->spec.dispatch, &p->target, true);     /* no hook before its setup */
         start_instance(p);
         return;
     }
