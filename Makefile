@@ -42,7 +42,6 @@ lint:                           ## the rules that a script can check
 
 bench: build                    ## measure; benchmarks/run.mjs says what
 	@.ci/install-packages bench
-	$(call npm,benchmarks)
 	@node benchmarks/run.mjs
 
 dev: build-test                 ## serve with sanitizers; start again when a source changes

@@ -12,7 +12,8 @@ const PROCESS = join(FOLDER, 'peers/bullmq-process.mjs');
 
 function install() {
   if (existsSync(join(FOLDER, 'node_modules/bullmq'))) return;
-  execFileSync('npm', ['ci', '--ignore-scripts'],
+  // Not `npm ci`: it wants the lock to name optional packages of other systems, too.
+  execFileSync('npm', ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund'],
     { cwd: FOLDER, stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
