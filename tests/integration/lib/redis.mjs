@@ -2,21 +2,12 @@
 // its data on the disk so that it can be killed and come back.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { promisify } from 'node:util';
 import { folder } from './engine.mjs';
+import { freePort } from './port.mjs';
 import { eventually, within } from './wait.mjs';
 
 const run = promisify(execFile);
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 export class Redis {
   password = 'open-sesame-42';
