@@ -2,8 +2,9 @@
 // the kernel chooses, spoken to over REST, ended on every way out.
 //
 // Nothing here keeps a test file alive whose tests have ended, also by failing: what they
-// left behind is removed when the file's process ends. stop() fails when the engine ended otherwise than in order or a sanitizer complained;
-// when the test file fails, the last lines of each engine's log are shown.
+// left behind is removed when the file's process ends. stop() fails when the engine ended
+// otherwise than in order or a sanitizer complained; when the test file fails, the last
+// lines of each engine's log are shown.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
