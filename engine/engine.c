@@ -234,6 +234,7 @@ static void on_joined(void *arg)
 {
     struct engine *e = arg;
 
+    dispatch_written(e->dispatch);          /* what was unwritten may have been given up */
     if (!e->serving && !e->stopping)
         begin_serving(e);
 }
@@ -282,6 +283,7 @@ static void make_pipeline(struct engine *e)
         .max_backlog = s->max_backlog, .alone = e->redis_server != NULL,
         .joined = on_joined, .engine = e, .owned = dispatch_owned,
         .find_target = dispatch_find_target, .dropped = dispatch_dropped,
+        .written = dispatch_written,
         .arg = e->dispatch }, &e->queue);
     dispatch_set_queue(e->dispatch, e->queue);
     e->broker = broker_new(e->http);

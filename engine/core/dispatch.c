@@ -19,6 +19,7 @@ struct dispatch {
     struct target        **matched;         /* scratch of dispatch_accept */
     size_t                 matched_cap;
     size_t                 in_flight;
+    bool                   held_up;         /* until records are written: queue_is_behind() */
     bool                   quiet;           /* stopping: no attempt is begun, nothing cancelled */
     struct dispatch_counts counts;
 };
@@ -58,6 +59,14 @@ static void start_attempt(struct dispatch *x, struct delivery *d)
     d->target->ops->attempt(d->target, d);
 }
 
+static bool may_begin(struct dispatch *x, const struct target *t)
+{
+    if (t->paused || t->retired || x->quiet || t->in_flight >= t->max_in_flight)
+        return false;
+    x->held_up = x->held_up || queue_is_behind(x->queue);
+    return !x->held_up;
+}
+
 /* An attempt may end before it returns; the loop that is running then goes on. */
 static void pump(struct dispatch *x, struct target *t)
 {
@@ -65,7 +74,7 @@ static void pump(struct dispatch *x, struct target *t)
         return;
     t->pumping = true;
     target_ref(t);
-    while (!t->paused && !t->retired && !x->quiet && t->in_flight < t->max_in_flight) {
+    while (may_begin(x, t)) {
         struct delivery *d = next_delivery(t);
         if (d == NULL)
             break;
@@ -144,6 +153,23 @@ void dispatch_dropped(void *arg, struct delivery *d)
         d->key[0] = '\0';
     else
         delivery_free(d);
+}
+
+static int pump_one(void *value, void *arg)
+{
+    pump(arg, value);
+    return 0;
+}
+
+/* Whoever was held up goes on; an attempt never changes the set of targets. */
+void dispatch_written(void *arg)
+{
+    struct dispatch *x = arg;
+
+    if (!x->held_up || queue_is_behind(x->queue))
+        return;
+    x->held_up = false;
+    map_each(&x->targets, pump_one, x);
 }
 
 void dispatch_pause(struct dispatch *x, struct target *t, bool paused)

@@ -59,6 +59,8 @@ struct queue_spec {
     void        (*owned)(void *arg, struct delivery *d);
     /* The target of a claimed delivery; NULL if there is none of that id. */
     struct target *(*find_target)(void *arg, const char *id);
+    /* Records were written: see queue_is_behind(). */
+    void        (*written)(void *arg);
     /* The claims are lost (I3): whatever is waiting or under way is not ours. */
     void        (*dropped)(void *arg, struct delivery *d);
     void         *arg;
@@ -105,6 +107,10 @@ bool queue_is_full(const struct queue *q);
 
 /* Deliveries that this engine has room for, besides those that it holds (I6). */
 size_t queue_free_places(const struct queue *q);
+
+/* So many attempts ended without a record yet that no more should begin: a crash would
+ * repeat them all (Q2). */
+bool queue_is_behind(const struct queue *q);
 
 /* Events and records that Redis has not confirmed yet, for a clean stop. */
 size_t queue_unwritten(const struct queue *q);

@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REFUSED_AGAIN_MS = 200 };            /* Redis answered with an error */
+enum { REFUSED_AGAIN_MS = 200,              /* Redis answered with an error */
+       BEHIND = 128 };                      /* records waiting while a batch is under way */
 
 struct pending_accept {
     struct list     node;
@@ -227,6 +228,8 @@ bool queue_is_full(const struct queue *q)
            q->accept_count >= q->spec.max_owned;
 }
 
+bool queue_is_behind(const struct queue *q) { return q->finish_count >= BEHIND; }
+
 size_t queue_unwritten(const struct queue *q)
 {
     return q->accept_count + q->finish_count + q->accepting + q->finishing;
@@ -300,6 +303,8 @@ static void on_finished(void *arg, enum mh_err err, const redisReply *reply)
     batch_free(b);
     timer_hasten(&q->flush, err == MH_OK || err == MH_STALE ? 0 : REFUSED_AGAIN_MS);
     queue_claim_more(q);
+    if (err == MH_OK)
+        q->spec.written(q->spec.arg);
 }
 
 static void send_finishes(struct queue *q)
