@@ -12,7 +12,11 @@ if not redis.call('ZSCORE', KEYS[1], engine) then
 end
 
 local CHUNK = 1000                  -- arguments per command; Lua's unpack has a limit
-local results, own, due, now_ms = {}, {}, {}, nil
+local results, own, due = {}, {}, {}
+local t = redis.call('TIME')
+local now_ms = t[1] * 1000 + math.floor(t[2] / 1000)
+-- As a time and not as a wait, which Redis would write anew for its append-only file.
+local end_ms = string.format('%.0f', now_ms + keep_s * 1000)
 
 local function flush(command, key, list)
   for from = 1, #list, CHUNK do
@@ -23,14 +27,10 @@ end
 local at = 3
 for i = 4, #KEYS do
   local record, state, count = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
-  local fresh = redis.call('SET', KEYS[i], record, 'NX', 'EX', keep_s)
+  local fresh = redis.call('SET', KEYS[i], record, 'NX', 'PXAT', end_ms)
   if fresh and state == 'own' then
     for j = 1, count do own[#own + 1] = ARGV[at + 2 + j] end
   elseif fresh then
-    if not now_ms then
-      local t = redis.call('TIME')
-      now_ms = t[1] * 1000 + math.floor(t[2] / 1000)
-    end
     for j = 1, count do
       due[#due + 1] = now_ms
       due[#due + 1] = ARGV[at + 2 + j]

@@ -23,12 +23,15 @@ local count = (#KEYS - 4) / 2
 for i = 1, count do claims[i] = ARGV[i * 4] end
 local held = redis.call('SMISMEMBER', KEYS[2], unpack(claims))
 
+-- As a time and not as a wait, which Redis would write anew for its append-only file.
+local end_ms = string.format('%.0f', now_ms + keep_s * 1000)
+
 for i = 1, count do
   local at = i * 4
   local delivery, record, verdict = ARGV[at], ARGV[at + 1], ARGV[at + 2]
   if held[i] == 0 then verdict = 'none' end
   if verdict ~= 'release' and verdict ~= 'none' then
-    redis.call('SET', KEYS[3 + 2 * i], record, 'EX', keep_s)
+    redis.call('SET', KEYS[3 + 2 * i], record, 'PXAT', end_ms)
     local log = KEYS[4 + 2 * i]
     logs[log] = logs[log] or {}
     table.insert(logs[log], now_ms)
