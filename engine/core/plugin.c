@@ -142,9 +142,12 @@ static void attempt(struct target *t, struct delivery *d)
 static void on_again(struct timer *timer)
 {
     struct plugin *p = container_of(timer, struct plugin, again);
-    struct list   *node;
+    struct list   *node, stuck;
 
-    while ((node = list_pop_front(&p->stuck)) != NULL) {
+    list_init(&stuck);                      /* those that get stuck again wait for the next time */
+    while ((node = list_pop_front(&p->stuck)) != NULL)
+        list_push_back(&stuck, node);
+    while ((node = list_pop_front(&stuck)) != NULL) {
         struct run    *run = container_of(node, struct run, node);
         struct outcome o = { .err = MH_BUSY, .uncharged = true, .retry_after_ms = -1,
                              .facts = NULL };
