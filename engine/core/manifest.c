@@ -103,10 +103,28 @@ static enum mh_err check_fields(const json_t *config, struct json_fault *fault)
         const char *type = json_text_of(field, "type", "string");
         for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
             known = known || strcmp(type, kinds[i]) == 0;
+        if (json_bool_of(field, "secret", false) && strcmp(type, "string") != 0)
+            return json_fault(fault, "/config", "field '%.40s' is secret, so it must be a string",
+                              name);
         if (known && json_is_object(field))
             continue;
         return json_fault(fault, "/config", "field '%.40s' has a type that moonhook does not know",
                           name);
+    }
+    return MH_OK;
+}
+
+static enum mh_err check_limits(const json_t *limits, struct json_fault *fault)
+{
+    static const struct { const char *name, *pointer; } known[] = {
+        { "timeout_ms", "/limits/timeout_ms" }, { "memory_mb", "/limits/memory_mb" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        const json_t *value = json_object_get(limits, known[i].name);
+        if (value != NULL && (!json_is_integer(value) || json_integer_value(value) < 1 ||
+                              json_integer_value(value) > MANIFEST_MAX_LIMIT))
+            return json_fault(fault, known[i].pointer, "must be a whole number, 1 to %d",
+                              MANIFEST_MAX_LIMIT);
     }
     return MH_OK;
 }
@@ -134,6 +152,8 @@ enum mh_err manifest_read(json_t *json, struct manifest *out, struct json_fault 
         err = check_permissions(json_object_get(json, "permissions"), fault);
     if (err == MH_OK)
         err = check_fields(json_object_get(json, "config"), fault);
+    if (err == MH_OK)
+        err = check_limits(json_object_get(json, "limits"), fault);
     if (err != MH_OK)
         return err;
     const json_t *limits = json_object_get(json, "limits");

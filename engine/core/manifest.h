@@ -6,7 +6,8 @@
 #include "core/policy.h"
 #include "core/vault.h"
 
-enum { MANIFEST_MAX_PERMISSIONS = 64, MANIFEST_MAX_FIELDS = 64 };
+enum { MANIFEST_MAX_PERMISSIONS = 64, MANIFEST_MAX_FIELDS = 64,
+       MANIFEST_MAX_LIMIT = 1000000 };     /* of ms, of MiB: the engine's own are lower */
 
 /* Which hook takes an event type, and the permission that it needs. Other types
  * go to on_event, with "events:read". */
