@@ -106,60 +106,88 @@ enum mh_err seals_reveal(const struct seals *s, enum seal_place place, const cha
     return err == MH_OK ? buf_append(out, text + copied, bytes - copied) : err;
 }
 
-/* Replaces every `from` in *text (owned, replaced by a new buffer) by `to`. */
-static enum mh_err replace_all(struct buf *text, const char *from, const char *to)
-{
-    struct buf  fresh;
-    size_t      from_bytes = strlen(from), copied = 0;
-    const char *hit;
-    enum mh_err err = MH_OK;
+/* ---- Concealing: one pass, so that what was put in is not searched again, and the
+ * longest value first, so that one which begins another leaves nothing of it ---------- */
 
-    if (from_bytes < SHORTEST_CONCEALED || text->len < from_bytes)
-        return MH_OK;
-    if (memmem(text->data, text->len, from, from_bytes) == NULL)
-        return MH_OK;
-    buf_init(&fresh, text->max_bytes);
-    while (err == MH_OK &&
-           (hit = memmem(text->data + copied, text->len - copied, from, from_bytes)) != NULL) {
-        err = buf_append(&fresh, text->data + copied, (size_t)(hit - text->data) - copied);
-        if (err == MH_OK)
-            err = buf_puts(&fresh, to);
-        copied = (size_t)(hit - text->data) + from_bytes;
+struct form { struct buf text; const char *token; };
+
+struct forms {                              /* every value, as written in every place */
+    struct form item[3 * VAULT_MAX_SECRETS];
+    size_t      count;
+    bool        begins[256];                /* some form begins with this byte */
+};
+
+static enum mh_err add_form(struct forms *f, const struct seal *seal, enum seal_place place)
+{
+    struct form *form = &f->item[f->count];
+
+    form->token = seal->token;
+    buf_init(&form->text, MH_MIB);
+    enum mh_err err = put_value(&form->text, place, seal->value);
+    if (err != MH_OK || form->text.len < SHORTEST_CONCEALED) {
+        buf_deinit(&form->text);
+        return err;
     }
-    if (err == MH_OK)
-        err = buf_append(&fresh, text->data + copied, text->len - copied);
-    buf_deinit(text);
-    *text = fresh;
-    return err;
+    f->begins[(unsigned char)form->text.data[0]] = true;
+    f->count++;
+    return MH_OK;
 }
 
-static enum mh_err conceal_one(struct buf *text, const struct seal *seal)
+static enum mh_err add_forms(struct forms *f, const struct seals *s)
 {
     static const enum seal_place places[] = { SEAL_RAW, SEAL_JSON, SEAL_URL };
     enum mh_err                  err = MH_OK;
 
-    for (size_t i = 0; err == MH_OK && i < ARRAY_LEN(places); i++) {
-        struct buf written;
-        buf_init(&written, MH_MIB);
-        err = put_value(&written, places[i], seal->value);
-        if (err == MH_OK && written.len > 0)
-            err = replace_all(text, written.data, seal->token);
-        buf_deinit(&written);
-    }
+    f->count = 0;
+    memset(f->begins, 0, sizeof f->begins);
+    for (size_t i = 0; err == MH_OK && i < s->count * ARRAY_LEN(places); i++)
+        err = add_form(f, &s->item[i / ARRAY_LEN(places)], places[i % ARRAY_LEN(places)]);
     return err;
+}
+
+static void forms_deinit(struct forms *f)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        explicit_bzero(f->item[i].text.data, f->item[i].text.len);
+        buf_deinit(&f->item[i].text);
+    }
+}
+
+static const struct form *form_at(const struct forms *f, const char *text, size_t bytes)
+{
+    const struct form *longest = NULL;
+
+    if (!f->begins[(unsigned char)text[0]])
+        return NULL;
+    for (size_t i = 0; i < f->count; i++) {
+        const struct form *form = &f->item[i];
+        if (form->text.len <= bytes && (longest == NULL || form->text.len > longest->text.len) &&
+            memcmp(text, form->text.data, form->text.len) == 0)
+            longest = form;
+    }
+    return longest;
 }
 
 enum mh_err seals_conceal(const struct seals *s, const char *text, size_t bytes, struct buf *out)
 {
-    struct buf  copy;
-    enum mh_err err;
+    struct forms forms;
+    size_t       copied = 0, at = 0;
+    enum mh_err  err = add_forms(&forms, s);
 
-    buf_init(&copy, out->max_bytes);
-    err = buf_append(&copy, text, bytes);
-    for (size_t i = 0; err == MH_OK && i < s->count; i++)
-        err = conceal_one(&copy, &s->item[i]);
-    if (err == MH_OK)
-        err = buf_append(out, copy.data, copy.len);
-    buf_deinit(&copy);
+    while (err == MH_OK && forms.count > 0 && at < bytes) {
+        const struct form *form = form_at(&forms, text + at, bytes - at);
+        if (form == NULL) {
+            at++;
+            continue;
+        }
+        err = buf_append(out, text + copied, at - copied);
+        if (err == MH_OK)
+            err = buf_puts(out, form->token);
+        at += form->text.len;
+        copied = at;
+    }
+    if (err == MH_OK && copied < bytes)
+        err = buf_append(out, text + copied, bytes - copied);
+    forms_deinit(&forms);
     return err;
 }
