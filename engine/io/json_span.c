@@ -29,8 +29,7 @@ static void skip_string(struct cursor *c)
     for (c->at++; c->at < c->end && *c->at != '"'; c->at++)
         if (*c->at == '\\')
             c->at++;
-    if (c->at < c->end)
-        c->at++;
+    c->at = c->at < c->end ? c->at + 1 : c->end;        /* an escape may have been the last */
 }
 
 /* To the end of a number, true, false or null, or of whatever brackets hold. */
