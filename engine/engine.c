@@ -210,6 +210,8 @@ static void on_step_loaded(void *arg, enum mh_err err)
         return;
     if (err != MH_OK) {
         LOG_WARN("load_interrupted", "step=%u error=%s", e->loaded_steps, err_code(err));
+        if (err != MH_UNAVAILABLE)          /* nothing that Redis's return would mend */
+            begin_stop(e, 1);
         return;
     }
     e->loaded_steps++;

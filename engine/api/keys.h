@@ -15,8 +15,8 @@
     X("events:read",    "read events and deliveries")                                              \
     X("webhooks:write", "create, change, test and remove webhooks; retry deliveries")              \
     X("webhooks:read",  "read webhooks and deliveries")                                            \
-    X("plugins:write",  "install, configure, reload and remove plugins")                           \
-    X("plugins:read",   "read plugins, their logs and metrics")                                    \
+    X("plugins:write",  "install, configure, reload and remove plugins, which serve every org")    \
+    X("plugins:read",   "read plugins, their logs and metrics, of every org's events")                \
     X("keys:write",     "create, list and revoke the org's keys")
 
 enum { API_KEY_BYTES = 64, API_MAX_SCOPES = 16 };

@@ -4,6 +4,7 @@
 #include "base/util.h"
 
 #include <stdio.h>
+#include <string.h>
 
 const struct json_field install_fields[] = {
     { "source", JSON_IS_STRING, true },
@@ -44,8 +45,13 @@ static void on_reloaded(void *arg, enum mh_err err, json_t *answer)
     answer_with(arg, err, answer, "reloaded");
 }
 
+/* A folder of the server's disk is the operator's to name. */
 void plugins_post_install(struct api_call *c)
 {
+    if (!c->key->admin && strncmp(json_text_of(c->body, "source", ""), "file:", 5) == 0) {
+        api_problem(c, MH_FORBIDDEN, "only an admin key may install from a folder (file:)");
+        return;
+    }
     plugins_install(c->api->plugins, json_text_of(c->body, "source", ""),
                     json_object_get(c->body, "config"), on_installed, c);
 }

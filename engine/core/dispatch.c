@@ -10,7 +10,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { MAX_TARGETS = 100000, PARK_MS = 1000, PARK_PER_S = 500 };
+enum { MAX_TARGETS = 100000, PARK_MS = 50, PARK_PER_S = 500, PARK_FRESH_PER_S = 10000,
+       PACE_MS = 500 };
 static const int64_t MAX_RETRY_AFTER_MS = 24LL * 3600 * 1000;
 
 struct dispatch {
@@ -109,13 +110,30 @@ static bool has_room(const struct dispatch *x, const struct target *t)
     return starts_now || t->waiting < queue_free_places(x->queue);
 }
 
-/* The rest waits in Redis, put back so that some PARK_PER_S come up for another look
- * each second, however many there are. */
+/* How many attempts at `t` ended per second, lately. */
+static void keep_pace(struct target *t)
+{
+    int64_t now_ms = clock_mono_ms(), passed_ms = now_ms - t->pace.since_ms;
+
+    t->pace.ended++;
+    if (passed_ms < PACE_MS)
+        return;
+    t->pace.per_s = passed_ms < 10 * PACE_MS ? t->pace.ended * 1000 / passed_ms : 0;
+    t->pace.since_ms = now_ms;
+    t->pace.ended = 0;
+}
+
+/* The rest waits in Redis and comes up for another look about when its turn will be,
+ * by the pace of its target: PARK_PER_S a second of one that hangs, however many there
+ * are, and soon of one whose pace is not known yet. */
 static void park(struct dispatch *x, struct delivery *d)
 {
-    int64_t spread_ms = queue_stats(x->queue).due * 1000 / PARK_PER_S;
+    const struct target *t = d->target;
+    int64_t per_s = t->pace.per_s > PARK_PER_S ? t->pace.per_s
+                  : t->pace.per_s > 0 || t->paused ? PARK_PER_S : PARK_FRESH_PER_S;
+    int64_t before = (int64_t)t->waiting + queue_stats(x->queue).due;
 
-    d->next_ms = clock_now_ms() + PARK_MS + spread_ms;
+    d->next_ms = clock_now_ms() + PARK_MS + before * 1000 / per_s;
     queue_release(x->queue, d);
 }
 
@@ -247,6 +265,7 @@ void dispatch_done(struct dispatch *x, struct delivery *d, struct outcome *o)
 
     t->in_flight--;
     x->in_flight--;
+    keep_pace(t);
     d->attempt_data = NULL;
     if (d->key[0] == '\0') {                /* dropped while under way */
         free(o->facts);

@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum { REFUSED_AGAIN_MS = 200,              /* Redis answered with an error */
-       BEHIND = 128 };                      /* records waiting while a batch is under way */
+       BEHIND = 512 };                      /* records waiting while a batch is under way */
 
 struct pending_accept {
     struct list     node;

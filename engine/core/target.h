@@ -31,6 +31,7 @@ struct target {
     char        org[EVENT_ORG_BYTES];       /* "" for a plugin: it serves every org */
     unsigned    refs;
     unsigned    in_flight, max_in_flight;
+    struct { int64_t since_ms; int64_t ended, per_s; } pace;   /* of attempts; per_s 0: not known */
     size_t      waiting;                    /* deliveries in the two lines below */
     bool        pumping;                    /* attempts are being started: dispatch's own */
     bool        paused;                     /* deliveries wait; none is started */
