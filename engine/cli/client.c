@@ -169,7 +169,21 @@ static int tell_unreachable(const struct access *a, const struct exchange *x)
     return cli_failed("%s: %s", a->url, x->detail[0] ? x->detail : err_text(x->err));
 }
 
-/* RFC 9457: the detail, then one line per field that is wrong. */
+/* One line for a field that is wrong, unless the detail said the same. */
+static void tell_field(const json_t *field, const char *detail)
+{
+    char *line = mem_printf("%s: %s", json_text_of(field, "pointer", ""),
+                            json_text_of(field, "detail", "is not valid"));
+
+    if (detail == NULL || strcmp(line, detail) != 0) {
+        fputs("  ", stderr);
+        print_safe(stderr, line);
+        fputc('\n', stderr);
+    }
+    free(line);
+}
+
+/* RFC 9457: the detail, then the fields. */
 static int tell_problem(const struct access *a, unsigned status, const json_t *problem)
 {
     const char *title = json_text_of(problem, "title", NULL);
@@ -185,13 +199,8 @@ static int tell_problem(const struct access *a, unsigned status, const json_t *p
     else
         fprintf(stderr, "%s answered status %u", a->url, status);
     fputc('\n', stderr);
-    json_array_foreach(json_object_get(problem, "errors"), i, field) {
-        fputs("  ", stderr);
-        print_safe(stderr, json_text_of(field, "pointer", ""));
-        fputs(": ", stderr);
-        print_safe(stderr, json_text_of(field, "detail", "is not valid"));
-        fputc('\n', stderr);
-    }
+    json_array_foreach(json_object_get(problem, "errors"), i, field)
+        tell_field(field, detail);
     return CLI_FAILED;
 }
 

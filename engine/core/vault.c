@@ -28,18 +28,29 @@ static enum mh_err parse_key(const char *text, size_t bytes, struct vault *v)
     return key_bytes == sizeof v->key ? MH_OK : MH_INVALID;
 }
 
-static enum mh_err make_key(const char *path, struct vault *v)
+static bool write_whole(const char *path, const char *text)
 {
-    char text[KEY_TEXT_BYTES + 2];
-    int  fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
     if (fd < 0)
-        return MH_IO;
+        return false;
+    bool written = write(fd, text, strlen(text)) == (ssize_t)strlen(text) && fsync(fd) == 0;
+    return close(fd) == 0 && written;
+}
+
+/* Written aside first: a key that was cut short would lose every secret. link() leaves
+ * alone what is there already. */
+static enum mh_err make_key(const char *path, struct vault *v)
+{
+    char  text[KEY_TEXT_BYTES + 2];
+    char *aside = mem_printf("%s.new", path);
+
     crypto_random(v->key, sizeof v->key);
     crypto_base64(v->key, sizeof v->key, text);
-    bool written = write(fd, text, strlen(text)) == (ssize_t)strlen(text) && fsync(fd) == 0;
-    close(fd);
-    return written ? MH_OK : MH_IO;
+    bool made = write_whole(aside, text) && link(aside, path) == 0;
+    unlink(aside);
+    free(aside);
+    return made ? MH_OK : MH_IO;
 }
 
 static enum mh_err read_key(const char *path, struct vault *v)
