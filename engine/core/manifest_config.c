@@ -72,6 +72,8 @@ static const char *fault_of(const json_t *field, const json_t *value)
 
     if (!has_type(value, type))
         return "has the wrong type";
+    if (json_bool_of(field, "secret", false) && json_string_length(value) > VAULT_SECRET_BYTES)
+        return "is longer than 64 KiB";
     if (!in_enum_or_items(field, value))
         return "is not one of the allowed values";
     if (json_is_string(value) && strcmp(json_text_of(field, "format", ""), "uri") == 0 &&

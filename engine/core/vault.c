@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define PREFIX "enc:"
-enum { KEY_TEXT_BYTES = 4 * ((SEAL_KEY_BYTES + 2) / 3), MAX_SECRET_BYTES = 64 * 1024 };
+enum { KEY_TEXT_BYTES = 4 * ((SEAL_KEY_BYTES + 2) / 3) };
 
 struct vault { unsigned char key[SEAL_KEY_BYTES]; };
 
@@ -122,7 +122,7 @@ enum mh_err vault_unseal(const struct vault *v, const char *about, const char *s
 {
     size_t length = strlen(sealed), bytes = 0, plain_bytes = 0;
 
-    if (length > 2 * MAX_SECRET_BYTES || strncmp(sealed, PREFIX, sizeof PREFIX - 1) != 0)
+    if (length > 2 * VAULT_SECRET_BYTES || strncmp(sealed, PREFIX, sizeof PREFIX - 1) != 0)
         return MH_DENIED;
     unsigned char *raw = mem_alloc(length);
     char          *plain = mem_alloc(length);

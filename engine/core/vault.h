@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { VAULT_TOKEN_CHARS = 4 + 32, VAULT_MAX_SECRETS = 64 };
+enum { VAULT_TOKEN_CHARS = 4 + 32, VAULT_MAX_SECRETS = 64, VAULT_SECRET_BYTES = 64 * 1024 };
 
 struct vault;
 
@@ -24,7 +24,8 @@ struct vault;
 MH_MUST_USE enum mh_err vault_open(const char *data_dir, struct vault **out);
 void vault_close(struct vault *v);
 
-/* "enc:" + base64; malloc'ed. `about` names what it belongs to. */
+/* "enc:" + base64; malloc'ed. `about` names what it belongs to. A secret has at most
+ * VAULT_SECRET_BYTES: a longer one does not open again. */
 char *vault_seal(const struct vault *v, const char *about, const char *secret);
 /* Malloc'ed. MH_DENIED when it was sealed under another key or about another thing. */
 MH_MUST_USE enum mh_err vault_unseal(const struct vault *v, const char *about,

@@ -1,5 +1,6 @@
 /* test_manifest.c - what a plugin may say it is, reach, and be configured with. */
 #include "unit.h"
+#include <stdlib.h>
 
 #include "core/manifest.h"
 
@@ -229,6 +230,18 @@ TEST(a_mask_is_a_plain_value_where_nothing_is_secret)
                   "[\"/level\"]");
 }
 
+TEST(a_secret_too_long_to_open_again_is_at_fault)
+{
+    char *given = malloc(VAULT_SECRET_BYTES + 32);
+
+    assert_non_null(given);
+    int head = snprintf(given, 16, "{\"key\":\"");
+    memset(given + head, 'k', VAULT_SECRET_BYTES + 1);
+    snprintf(given + head + VAULT_SECRET_BYTES + 1, 3, "\"}");
+    assert_config(given, NULL, "[\"/key\"]");
+    free(given);
+}
+
 TEST(people_see_a_mask_and_lua_a_token_in_place_of_a_secret)
 {
     struct manifest m = manifest(FIELDS);
@@ -269,6 +282,7 @@ int main(void)
         RUN(a_secret_given_as_its_mask_stays_as_it_was),
         RUN(a_mask_is_no_secret_where_there_was_none),
         RUN(a_mask_is_a_plain_value_where_nothing_is_secret),
+        RUN(a_secret_too_long_to_open_again_is_at_fault),
         RUN(people_see_a_mask_and_lua_a_token_in_place_of_a_secret),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
