@@ -1,10 +1,10 @@
 /* test_manifest.c - what a plugin may say it is, reach, and be configured with. */
 #include "unit.h"
-#include <stdlib.h>
 
 #include "core/manifest.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static json_t *json(const char *text)
