@@ -496,16 +496,22 @@ void plugins_configure(struct plugins *ps, const char *name, const json_t *confi
     try_version(op);
 }
 
+/* The operation ends here, then: with its engine, or refused. */
+static bool was_not_stored(struct op *op, enum mh_err err)
+{
+    if (is_orphan(op))
+        return true;
+    if (err != MH_OK)
+        refuse(op, err, "Redis did not take the change; nothing was changed");
+    return err != MH_OK;
+}
+
 static void on_switched(void *arg, enum mh_err err)
 {
     struct op *op = arg;
 
-    if (is_orphan(op))
+    if (was_not_stored(op, err))
         return;
-    if (err != MH_OK) {
-        refuse(op, err, "Redis did not take the change; nothing was changed");
-        return;
-    }
     op->entry->enabled = !op->entry->enabled;
     if (op->entry->enabled)
         plugin_start(op->entry->plugin);
@@ -531,12 +537,8 @@ static void on_removed(void *arg, enum mh_err err)
 {
     struct op *op = arg;
 
-    if (is_orphan(op))
+    if (was_not_stored(op, err))
         return;
-    if (err != MH_OK) {
-        refuse(op, err, "Redis did not take the change; nothing was changed");
-        return;
-    }
     map_remove(&op->ps->entries, op->entry->name);
     entry_free(op->entry);
     op->entry = NULL;
