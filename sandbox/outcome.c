@@ -96,6 +96,15 @@ static int read_value(lua_State *L)
     return 0;
 }
 
+/* The time ran out while the value was read, so that is what the call failed of. */
+static void set_late(struct outcome *o, lua_State *L, bool raised)
+{
+    o->err = MH_TIMEOUT;
+    memcpy(o->trace, watchdog_trace(), sizeof o->trace);
+    if (raised && lua_type(L, -1) == LUA_TSTRING)
+        set_message(o, lua_tostring(L, -1), lua_objlen(L, -1));
+}
+
 void outcome_from(struct outcome *o, lua_State *co, int status)
 {
     bool timeout = watchdog_fired();
@@ -111,7 +120,10 @@ void outcome_from(struct outcome *o, lua_State *co, int status)
     }
     struct raised raised = { o, co };
     lua_State    *L = host_of(co)->L;
-    if (lua_cpcall(L, read_value, &raised) != 0)
+    bool          failed = lua_cpcall(L, read_value, &raised) != 0;
+    if (!timeout && watchdog_fired())
+        set_late(o, L, failed);
+    if (failed)
         lua_pop(L, 1);
 }
 

@@ -9,6 +9,7 @@
 #include "trace.h"
 
 #include <signal.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,6 +30,19 @@ static void arm(int64_t at_us)
     timer_settime(timer, TIMER_ABSTIME, &when, NULL);
 }
 
+/* The nearest line that is the plugin's own: not the SDK's, not a library's. */
+static bool find_line(lua_State *L, lua_Debug *ar)
+{
+    static const char sdk[] = "@moonhook/";
+
+    for (int level = 0; lua_getstack(L, level, ar); level++) {
+        lua_getinfo(L, "Sl", ar);
+        if (ar->currentline > 0 && strncmp(ar->source, sdk, sizeof sdk - 1) != 0)
+            return true;
+    }
+    return false;
+}
+
 /* Runs before every instruction from the deadline on: a pcall() in the plugin may
  * swallow the first error, but then the next instruction raises another. */
 static void on_hook(lua_State *L, lua_Debug *ar)
@@ -37,9 +51,12 @@ static void on_hook(lua_State *L, lua_Debug *ar)
         fired = 1;
         trace_write(L, 0, trace, sizeof trace);
     }
-    lua_getinfo(L, "Sl", ar);
-    lua_pushfstring(L, "%s:%d: the hook has used up its %d ms (limits.timeout_ms)", ar->short_src,
-                    ar->currentline, (int)limit_ms);
+    if (find_line(L, ar))
+        lua_pushfstring(L, "%s:%d: ", ar->short_src, ar->currentline);
+    else
+        lua_pushliteral(L, "");
+    lua_pushfstring(L, "the hook has used up its %d ms (limits.timeout_ms)", (int)limit_ms);
+    lua_concat(L, 2);
     lua_error(L);
 }
 

@@ -247,6 +247,18 @@ suites(({ program, sanitized, start, serve, returns, fails }) => {
       assert.equal(code, "timeout");
       assert.match(trace, /\[C\]: in pcall/);
     });
+    test("an error whose text is never done is a timeout", async () => {
+      const { code, message, trace } = await fails(`error(setmetatable({}, { __tostring = function()
+        while true do end end }))`, {}, quick);
+      assert.equal(code, "timeout");
+      assert.match(message, /^plugin\.lua:3: the hook has used up its 400 ms/);
+      assert.match(trace, /plugin\.lua:3: in function/);
+    });
+    test("the line of a timeout is the plugin's, not moonhook's", async () => {
+      const { message } = await fails(`local step = coroutine.wrap(function() while true do coroutine.yield() end end)
+        while true do step() end`, {}, quick);
+      assert.match(message, /^plugin\.lua:[23]: the hook has used up its 400 ms/);
+    });
     test("after a timeout the next call works, and runs with its own time", async () => {
       const sandbox = await serve(plugin("if data.bad then while true do end end return 1"), quick);
       for (let i = 0; i < 2; i++) {
