@@ -24,7 +24,7 @@ struct sandbox {
     struct timer    deadline;
     struct list     calls, turns;
     size_t          call_count;
-    uint32_t        next_id, request_id;
+    uint32_t        next_id;
     int64_t         head_since_us, started_us, loaded_us;
     bool            loaded, finishing;
     bool            ending;                 /* killed, or gone */
@@ -239,7 +239,7 @@ static void on_request(struct sandbox *s, const struct frame *f, json_t *head)
         return;
     }
     end_turn(s, call);
-    s->request_id = f->id;
+    call->request_id = f->id;
     call->request = call;                   /* until the broker puts its own there */
     s->spec.ops->request(s->spec.arg, call, f);
 }
@@ -551,7 +551,7 @@ void sandbox_reply(struct sandbox *s, struct hook_call *call, const char *head,
         return;
     }
     enum mh_err err = channel_send(s->channel, &(struct frame){
-        .id = call->id, .type = MSG_REPLY, .head = head, .head_bytes = strlen(head), .body = body,
+        .id = call->request_id, .type = MSG_REPLY, .head = head, .head_bytes = strlen(head), .body = body,
         .body_bytes = body_bytes });
     if (err == MH_OK)
         begin_turn(s, call);

@@ -38,7 +38,7 @@ struct hook_call {
     void               *arg;
     /* The sandbox's. */
     struct list         node, turn;         /* in calls; in turns while an answer is due */
-    uint32_t            id;
+    uint32_t            id, request_id;     /* request_id: of its last REQUEST */
     int64_t             left_us;            /* of its time */
     json_t             *logs;
     size_t              log_bytes;

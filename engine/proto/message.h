@@ -5,8 +5,8 @@
  * plugin.lua and answers LOADED or FAILED. After LOADED the engine may send
  * CALL; every CALL is answered by exactly one RESULT. While a hook runs it may
  * send any number of LOG, and REQUESTs, each of which the engine answers with
- * exactly one REPLY. A REQUEST suspends its hook, no other. CANCEL drops a
- * suspended hook; no RESULT follows. EOF on the socket ends the sandbox.
+ * exactly one REPLY with its id. A REQUEST suspends its hook, no other. CANCEL
+ * drops a suspended hook; no RESULT follows. EOF on the socket ends the sandbox.
  *
  * Order is a promise that the engine builds on: the sandbox takes frames in the
  * order in which they came, and what one resumption of a hook gives (its RESULT

@@ -89,6 +89,16 @@ describe('a plugin that', () => {
     await engine.ok(200, engine.delete('/api/plugins/bytes'));
   });
 
+  test('asks twice in one hook gets both answers', async () => {
+    receiver.reset();
+    receiver.answer = ({ url }) => ({ body: url });
+    const plugin = new PluginFolder('twice', bad(`return { http.get("${receiver.url}/one"):expect(200).body,
+      http.get("${receiver.url}/two"):expect(200).body }`), { before: beforeTable });
+    await engine.ok(200, plugin.install(engine));
+    assert.deepEqual((await ask('misbehave')).twice.result, ['/one', '/two']);
+    await engine.ok(200, engine.delete('/api/plugins/twice'));
+  });
+
   test('waits for a service that hangs is ended by its deadline, and serves on', async () => {
     receiver.answer = () => ({ hang: true });
     const plugin = new PluginFolder('patient', bad(`return http.get("${receiver.url}/slow"):expect(200)`),
