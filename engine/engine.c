@@ -291,8 +291,12 @@ static void make_pipeline(struct engine *e)
     e->broker = broker_new(e->http);
     list_init(&e->retired_instances);
     e->host_of_plugins = (struct instance_host){ .loop = &e->loop, .broker = e->broker,
-        .program = e->sandbox_program, .max_timeout_ms = s->hook_timeout,
-        .max_memory_bytes = s->hook_memory, .retired = &e->retired_instances };
+        .program = e->sandbox_program, .retired = &e->retired_instances,
+        .ceilings = {
+#define X(NAME, field, manifest, unit, otherwise, setting, what) .field = s->setting,
+            MH_LIMITS(X)
+#undef X
+        } };
 }
 
 static void make_targets(struct engine *e)

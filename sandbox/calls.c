@@ -73,6 +73,7 @@ static int encode_result(lua_State *L)
         return 0;
     snprintf(why, sizeof why, "what the hook returned: %s", fault);
     outcome_set(&h->outcome, MH_RESULT, why);
+    h->outcome.too_large = fault == json_too_large;
     return 0;
 }
 
@@ -114,11 +115,11 @@ static void resume(struct host *h, struct call *call, int arguments)
 
     h->running = call;
     h->request_ready = false;
-    watchdog_begin(call->co, call->left_us);
+    watchdog_begin(call->co, call->left_us, call->cpu_left_us);
     int status = lua_resume(call->co, arguments);
     if (status != 0 && status != LUA_YIELD)
         outcome_from(&h->outcome, call->co, status);
-    watchdog_end();
+    call->cpu_left_us -= watchdog_end();
     h->running = NULL;
     int64_t spent_us = clock_mono_us() - began_us;
     call->left_us -= spent_us;
@@ -234,7 +235,8 @@ void calls_take_call(struct host *h, const struct frame *f)
         return;
     }
     *call = (struct call){ .id = f->id, .ref = LUA_NOREF,
-                           .left_us = h->limits.timeout_ms * 1000 };
+                           .left_us = h->limits.timeout_ms * 1000,
+                           .cpu_left_us = h->limits.cpu_ms * 1000 };
     list_push_back(&h->calls, &call->node);
     prepare_and_resume(h, call, f, prepare_call);
 }

@@ -10,7 +10,7 @@ struct call {
     uint32_t    id, request_id;             /* request_id: 0 where none is open */
     lua_State  *co;
     int         ref;                        /* keeps co alive */
-    int64_t     left_us;                    /* of its time */
+    int64_t     left_us, cpu_left_us;       /* of its time, of its CPU time */
     int64_t     waits_since_us, busy_before_us;
     unsigned    log_lines;
 };

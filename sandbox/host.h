@@ -18,7 +18,7 @@
 struct call;
 
 struct limits {
-    int64_t  timeout_ms;
+    int64_t  timeout_ms, cpu_ms;
     size_t   result_bytes;
     unsigned log_lines;                     /* per call */
 };

@@ -32,6 +32,7 @@ void json_decode(lua_State *L, const char *text, size_t bytes);
  * `out` then holds a part of it. Calls no metamethod. `strict`: no U+0000 in strings,
  * which the engine's parser refuses. May raise a memory error only. */
 const char *json_encode(lua_State *L, int index, struct buf *out, bool strict);
+extern const char json_too_large[];         /* the sentence when `out` is full */
 
 /* Appends `text` in quotes, with U+FFFD in place of bytes that are no UTF-8 (and of
  * NUL where strict). */

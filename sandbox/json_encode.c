@@ -21,6 +21,8 @@ struct writer {
     const char *why;                        /* NULL while all is well */
 };
 
+const char json_too_large[] = "the JSON text is too large";
+
 static bool write_value(struct writer *w, int index);
 
 static bool fail(struct writer *w, const char *why)
@@ -33,7 +35,7 @@ static bool written(struct writer *w, enum mh_err err)
 {
     if (err == MH_OK)
         return true;
-    return fail(w, err == MH_NOMEM ? "out of memory" : "the JSON text is too large");
+    return fail(w, err == MH_NOMEM ? "out of memory" : json_too_large);
 }
 
 static bool put(struct writer *w, const char *bytes, size_t count)

@@ -69,6 +69,7 @@ static int read_head(lua_State *L)
     lua_getfield(L, 2, "limits");
     luaL_checktype(L, 3, LUA_TTABLE);
     h->limits.timeout_ms = (int64_t)number_of(L, 3, "timeout_ms", 5000);
+    h->limits.cpu_ms = (int64_t)number_of(L, 3, "cpu_ms", (double)h->limits.timeout_ms);
     h->limits.log_lines = (unsigned)number_of(L, 3, "log_lines", 64);
     double result_bytes = number_of(L, 3, "result_bytes", 256 * MH_KIB);
     if (!(result_bytes >= 0 && result_bytes <= RESULT_MOST_BYTES))
@@ -270,7 +271,7 @@ static int prepare(lua_State *L)
 
 static bool run_plugin(struct host *h, lua_State *co)
 {
-    watchdog_begin(co, h->limits.timeout_ms * 1000);
+    watchdog_begin(co, h->limits.timeout_ms * 1000, h->limits.cpu_ms * 1000);
     int status = lua_resume(co, 1);
     if (status == LUA_YIELD)
         outcome_set(&h->outcome, MH_PLUGIN, PLUGIN_FILE ": yielded while it was loaded");
@@ -300,7 +301,7 @@ void load_take_load(struct host *h, const struct frame *f)
     if (lua_cpcall(h->L, read_head, &r) != 0)
         link_broken();
     buf_init(&h->result, h->limits.result_bytes);
-    watchdog_init(h->limits.timeout_ms);
+    watchdog_init(h->limits.timeout_ms, h->limits.cpu_ms);
     int status = lua_cpcall(h->L, prepare, &co);
     if (status == 0 && run_plugin(h, co))
         status = lua_cpcall(h->L, describe, co);

@@ -1,6 +1,7 @@
 /* outcome.c - see outcome.h. */
 #include "outcome.h"
 
+#include "base/util.h"
 #include "host.h"
 #include "json.h"
 #include "utf8.h"
@@ -21,7 +22,7 @@ void outcome_set(struct outcome *o, enum mh_err err, const char *message)
 {
     o->err = err;
     o->after_s = -1;
-    o->never = false;
+    o->never = o->too_large = false;
     o->trace[0] = '\0';
     set_message(o, message, strlen(message));
 }
@@ -52,6 +53,17 @@ static void get_raw(lua_State *L, int index, const char *field)
     lua_rawget(L, index);
 }
 
+/* What the engine refused keeps its name, also where the SDK raised it. */
+static void read_code(struct outcome *o, lua_State *L)
+{
+    static const enum mh_err codes[] = { MH_LIMIT, MH_DENIED };
+
+    get_raw(L, 1, "code");
+    for (size_t i = 0; lua_type(L, -1) == LUA_TSTRING && i < ARRAY_LEN(codes); i++)
+        if (o->err == MH_PLUGIN && strcmp(lua_tostring(L, -1), err_code(codes[i])) == 0)
+            o->err = codes[i];
+}
+
 static void read_retry(struct outcome *o, lua_State *L)
 {
     get_raw(L, 1, "after_s");
@@ -59,6 +71,7 @@ static void read_retry(struct outcome *o, lua_State *L)
         o->after_s = lua_tonumber(L, -1);
     get_raw(L, 1, "never");
     o->never = lua_toboolean(L, -1);
+    read_code(o, L);
 }
 
 /* What people should read of a value: text as it is, of a table its __tostring or
@@ -99,7 +112,7 @@ static int read_value(lua_State *L)
 /* The time ran out while the value was read, so that is what the call failed of. */
 static void set_late(struct outcome *o, lua_State *L, bool raised)
 {
-    o->err = MH_TIMEOUT;
+    o->err = watchdog_fired();
     memcpy(o->trace, watchdog_trace(), sizeof o->trace);
     if (raised && lua_type(L, -1) == LUA_TSTRING)
         set_message(o, lua_tostring(L, -1), lua_objlen(L, -1));
@@ -107,12 +120,12 @@ static void set_late(struct outcome *o, lua_State *L, bool raised)
 
 void outcome_from(struct outcome *o, lua_State *co, int status)
 {
-    bool timeout = watchdog_fired();
+    enum mh_err over = watchdog_fired();
 
-    outcome_set(o, timeout ? MH_TIMEOUT : status == LUA_ERRMEM ? MH_MEMORY : MH_PLUGIN,
+    outcome_set(o, over != MH_OK ? over : status == LUA_ERRMEM ? MH_MEMORY : MH_PLUGIN,
                 "the plugin raised an error that cannot be shown");
     trace_write(co, 0, o->trace, sizeof o->trace);
-    if (timeout)
+    if (over != MH_OK)
         memcpy(o->trace, watchdog_trace(), sizeof o->trace);
     if (o->err == MH_MEMORY) {
         set_message(o, err_text(MH_MEMORY), strlen(err_text(MH_MEMORY)));
@@ -121,7 +134,7 @@ void outcome_from(struct outcome *o, lua_State *co, int status)
     struct raised raised = { o, co };
     lua_State    *L = host_of(co)->L;
     bool          failed = lua_cpcall(L, read_value, &raised) != 0;
-    if (!timeout && watchdog_fired())
+    if (over == MH_OK && watchdog_fired() != MH_OK)
         set_late(o, L, failed);
     if (failed)
         lua_pop(L, 1);
@@ -139,6 +152,8 @@ enum mh_err outcome_write(const struct outcome *o, struct buf *out)
         err = buf_puts(out, ",\"trace\":");
     if (err == MH_OK)
         err = json_put_string(out, o->trace, strlen(o->trace), true);
+    if (err == MH_OK && o->too_large)
+        err = buf_puts(out, ",\"too_large\":true");
     if (err == MH_OK && o->never)
         err = buf_puts(out, ",\"retry\":{\"never\":true}");
     if (err == MH_OK && !o->never && o->after_s >= 0)

@@ -16,6 +16,7 @@ struct outcome {
     enum mh_err err;
     double      after_s;                    /* -1 where the plugin did not say */
     bool        never;
+    bool        too_large;                  /* the result was */
     size_t      message_bytes;
     char        message[OUTCOME_MESSAGE_BYTES];
     char        trace[TRACE_BYTES];

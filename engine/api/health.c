@@ -40,6 +40,9 @@ static void write_pipeline(struct buf *out, const struct api *api)
     metrics_sample(out, "moonhook_deliveries_total", "status=\"delivered\"", (double)n->delivered);
     metrics_sample(out, "moonhook_deliveries_total", "status=\"dead\"", (double)n->dead);
     metrics_sample(out, "moonhook_deliveries_total", "status=\"cancelled\"", (double)n->cancelled);
+    one(out, "moonhook_deliveries_poison_total", "counter",
+        "Deliveries that were not tried again because they ended their plugin's process twice.",
+        (double)n->poison);
     one(out, "moonhook_attempts_failed_total", "counter", "Attempts that failed.", (double)n->failed);
     one(out, "moonhook_deliveries_pending", "gauge", "Deliveries held by this engine or due.",
         (double)stats.owned + (double)stats.due);
@@ -49,6 +52,23 @@ static void write_pipeline(struct buf *out, const struct api *api)
         (double)dispatch_in_flight(api->dispatch));
     one(out, "moonhook_deliveries_dead", "gauge", "Dead letters in Redis.", (double)stats.dead);
     one(out, "moonhook_redis_up", "gauge", "1 while Redis answers.", redis_is_up(api->redis));
+}
+
+static void write_breaches(struct buf *out, const json_t *plugins)
+{
+    metrics_begin(out, "moonhook_limit_breaches_total", "counter",
+                  "Times that a plugin reached a limit, by plugin and limit.");
+    for (size_t i = 0; i < json_array_size(plugins); i++) {
+        json_t     *plugin = json_array_get(plugins, i), *count;
+        json_t     *metrics = json_object_get(plugin, "metrics");
+        const char *limit;
+        json_object_foreach(json_object_get(metrics, "limits_reached"), limit, count) {
+            char *labels = mem_printf("plugin=\"%s\",limit=\"%s\"", json_text_of(plugin, "name", ""),
+                                      limit);
+            metrics_sample(out, "moonhook_limit_breaches_total", labels, json_number_value(count));
+            free(labels);
+        }
+    }
 }
 
 static void write_plugins(struct buf *out, const struct api *api)
@@ -70,6 +90,7 @@ static void write_plugins(struct buf *out, const struct api *api)
             free(labels);
         }
     }
+    write_breaches(out, all);
     json_decref(all);
 }
 

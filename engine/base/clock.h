@@ -11,6 +11,7 @@ enum { CLOCK_TEXT_BYTES = 32 };
 int64_t clock_now_ms(void);                 /* Unix time in milliseconds */
 int64_t clock_mono_ms(void);
 int64_t clock_mono_us(void);
+int64_t clock_cpu_us(void);                 /* CPU time of this process */
 
 /* "2026-01-22T10:00:00.000Z", NUL-terminated. */
 void clock_format(int64_t unix_ms, char out[CLOCK_TEXT_BYTES]);

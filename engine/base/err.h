@@ -32,6 +32,8 @@
     X(BLOCKED,     502, "blocked",        "the address is private and not allowed")                \
     X(STATUS,      502, "status",         "the answer's status is not a success")                  \
     X(TIMEOUT,     504, "timeout",        "no answer in time")                                     \
+    X(CPU,         504, "cpu_time",       "the hook used more CPU time than its limit")            \
+    X(LIMIT,       429, "limit",          "a limit of the plugin is reached")                      \
     X(CANCELLED,   503, "cancelled",      "cancelled")                                             \
     X(PLUGIN,      502, "plugin_error",   "the plugin raised an error")                            \
     X(CRASHED,     502, "plugin_crashed", "the plugin's process ended in the middle of the call")   \

@@ -13,10 +13,10 @@ struct broker { struct http_client *http; struct broker_counts counts; };
 
 /* One open request; `call->request` points here. */
 struct open_request {
-    struct broker               *broker;
-    const struct broker_subject *who;
-    struct hook_call            *call;
-    struct http_exchange        *exchange;
+    struct broker         *broker;
+    struct broker_subject *who;
+    struct hook_call      *call;
+    struct http_exchange  *exchange;
 };
 
 struct broker *broker_new(struct http_client *http)
@@ -30,17 +30,37 @@ void broker_free(struct broker *b) { free(b); }
 
 const struct broker_counts *broker_counts(const struct broker *b) { return &b->counts; }
 
+static struct open_request *open_request(struct broker *b, struct broker_subject *who,
+                                         struct hook_call *call)
+{
+    struct open_request *r = mem_alloc(sizeof *r);
+
+    *r = (struct open_request){ .broker = b, .who = who, .call = call };
+    call->request = r;
+    who->open++;
+    b->counts.requests++;
+    return r;
+}
+
+static void close_request(struct open_request *r)
+{
+    r->call->request = NULL;
+    r->who->open--;
+    free(r);
+}
+
 /* ---- Answers ------------------------------------------------------------------------ */
 
 static void reply_json(struct open_request *r, json_t *head, const char *body, size_t bytes)
 {
-    char *text = json_text(head, &(size_t){ 0 });
+    char             *text = json_text(head, &(size_t){ 0 });
+    struct sandbox   *sandbox = r->who->sandbox;
+    struct hook_call *call = r->call;
 
     json_decref(head);
-    r->call->request = NULL;
-    sandbox_reply(r->who->sandbox, r->call, text ? text : "{\"ok\":false}", body, bytes);
+    close_request(r);
+    sandbox_reply(sandbox, call, text ? text : "{\"ok\":false}", body, bytes);
     free(text);
-    free(r);
 }
 
 static void reply_error(struct open_request *r, enum mh_err err, const char *message)
@@ -145,18 +165,26 @@ static enum mh_err start(struct open_request *r, const json_t *head, const struc
     return MH_INVALID;
 }
 
-void broker_request(struct broker *b, const struct broker_subject *who, struct hook_call *call,
+static enum mh_err check_limit(struct open_request *r, const char **why)
+{
+    if (r->who->open <= r->who->limits.requests)
+        return MH_OK;
+    sandbox_breach(r->who->sandbox, r->call, LIMIT_REQUESTS);
+    *why = "the plugin has as many requests under way as it may have (limits.requests)";
+    return MH_LIMIT;
+}
+
+void broker_request(struct broker *b, struct broker_subject *who, struct hook_call *call,
                     const struct frame *frame)
 {
     struct json_fault    fault;
     json_t              *head = NULL;
     const char          *why = "the request is no JSON";
-    struct open_request *r = mem_alloc(sizeof *r);
+    struct open_request *r = open_request(b, who, call);
 
-    *r = (struct open_request){ .broker = b, .who = who, .call = call };
-    call->request = r;
-    b->counts.requests++;
-    enum mh_err err = json_parse(frame->head, frame->head_bytes, &head, &fault);
+    enum mh_err err = check_limit(r, &why);
+    if (err == MH_OK)
+        err = json_parse(frame->head, frame->head_bytes, &head, &fault);
     if (err == MH_OK)
         err = start(r, head, frame, &why);
     json_decref(head);
@@ -168,8 +196,7 @@ void broker_abort(struct hook_call *call)
 {
     struct open_request *r = call->request;
 
-    call->request = NULL;
     if (r->exchange != NULL)
         http_exchange_abandon(r->exchange);
-    free(r);
+    close_request(r);
 }

@@ -19,13 +19,15 @@ struct broker_subject {
     const json_t          *config;          /* plain values */
     const struct seals    *seals;
     struct sandbox        *sandbox;
+    struct limits          limits;
+    int64_t                open;            /* requests under way: the broker's own */
 };
 
 struct broker *broker_new(struct http_client *http);
 void           broker_free(struct broker *b);
 
 /* Answers the REQUEST in `frame` by sandbox_reply(), now or later. */
-void broker_request(struct broker *b, const struct broker_subject *who, struct hook_call *call,
+void broker_request(struct broker *b, struct broker_subject *who, struct hook_call *call,
                     const struct frame *frame);
 /* The call ends while its request is open: nothing will be answered. */
 void broker_abort(struct hook_call *call);

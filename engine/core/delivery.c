@@ -158,6 +158,8 @@ void delivery_restore(struct delivery *d, const json_t *record)
         return;
     d->attempts = delivery_facts(json_incref(attempts));    /* brackets go as braces do */
     d->number = (unsigned)json_array_size(attempts) + 1;
+    for (size_t i = 0; i < json_array_size(attempts); i++)
+        d->kills += json_bool_of(json_object_get(json_array_get(attempts, i), "error"), "killed", false);
 }
 
 json_t *delivery_text(const char *text, size_t bytes)

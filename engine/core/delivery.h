@@ -19,6 +19,7 @@ struct delivery {
     struct event  *event;                   /* counted */
     struct target *target;                  /* counted */
     unsigned       number;                  /* of the present attempt, from 1 */
+    unsigned       kills;                   /* ended attempts that ended a plugin's process */
     char          *attempts;                /* the ended ones: JSON objects, separated by commas;
                                              * NULL before the first */
     int64_t        started_ms, started_us;  /* of the present attempt: wall, monotonic */

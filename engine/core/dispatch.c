@@ -10,7 +10,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { MAX_TARGETS = 100000, PARK_MS = 50, PARK_PER_S = 500, PARK_FRESH_PER_S = 10000,
+enum { POISON_KILLS = 2,                    /* so many processes ended: it is not tried again */
+       MAX_TARGETS = 100000, PARK_MS = 50, PARK_PER_S = 500, PARK_FRESH_PER_S = 10000,
        PACE_MS = 500 };
 static const int64_t MAX_RETRY_AFTER_MS = 24LL * 3600 * 1000;
 
@@ -223,6 +224,20 @@ static void plan_retry(struct delivery *d, const struct outcome *o)
     d->next_ms = clock_now_ms() + delay;
 }
 
+/* An event that ends one process after the other would take those of others with it for
+ * as long as it is tried. Says so in its story. */
+static void judge_poison(struct dispatch *x, struct delivery *d, struct outcome *o)
+{
+    if (!o->killed || ++d->kills < POISON_KILLS)
+        return;
+    char *facts = o->facts;
+    o->never = true;
+    o->facts = mem_printf("%s%s\"poison\":\"the event ended its plugin's process %u times\"",
+                          facts ? facts : "", facts ? "," : "", d->kills);
+    free(facts);
+    x->counts.poison++;
+}
+
 static void judge(struct dispatch *x, struct delivery *d, const struct outcome *o)
 {
     d->next_ms = 0;
@@ -252,6 +267,7 @@ static void log_outcome(const struct delivery *d, const struct outcome *o)
 
 static void end_attempt(struct dispatch *x, struct delivery *d, struct outcome *o)
 {
+    judge_poison(x, d, o);
     waiter_result(d, o->err, o->facts);
     delivery_add_attempt(d, o->err == MH_OK, o->facts);
     judge(x, d, o);

@@ -56,6 +56,7 @@ struct outcome {
     bool        never;                      /* no retry will help */
     bool        cancel;                     /* the target is disabled: ends as cancelled */
     bool        uncharged;                  /* not this delivery's fault: tried again at once */
+    bool        killed;                     /* it ended its plugin's process: twice, and it is dead */
     int64_t     retry_after_ms;             /* -1: as the schedule says */
     char       *facts;                      /* taken; see delivery_facts(); may be NULL */
 };
@@ -63,7 +64,7 @@ struct outcome {
 /* Ends the attempt that target_ops.attempt began. Takes `d`. */
 void dispatch_done(struct dispatch *x, struct delivery *d, struct outcome *o);
 
-struct dispatch_counts { uint64_t accepted, duplicates, delivered, failed, dead, cancelled; };
+struct dispatch_counts { uint64_t accepted, duplicates, delivered, failed, dead, cancelled, poison; };
 const struct dispatch_counts *dispatch_counts(const struct dispatch *x);
 /* Attempts under way and waiting, for a clean stop. */
 size_t dispatch_in_flight(const struct dispatch *x);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_TIMEOUT_MS = 5000, DEFAULT_MEMORY_BYTES = 32 * MH_MIB, INSPECT_TIMEOUT_MS = 3000 };
+enum { INSPECT_MEMORY_BYTES = 32 * MH_MIB, INSPECT_TIMEOUT_MS = 3000 };
 
 struct instance {
     struct list                 node;       /* in host->retired */
@@ -23,17 +23,6 @@ struct instance {
     bool                        ready, failed, retired;
     bool                        over;       /* its process is gone; on_ended() frees it */
 };
-
-static int64_t limit(int64_t asked, int64_t otherwise, int64_t most)
-{
-    int64_t value = asked > 0 ? asked : otherwise;
-    return value < most ? value : most;
-}
-
-int64_t instance_timeout_ms(const struct instance *i)
-{
-    return limit(i->manifest.timeout_ms, DEFAULT_TIMEOUT_MS, i->host->max_timeout_ms);
-}
 
 static void instance_free(struct instance *i)
 {
@@ -65,7 +54,7 @@ static void on_setup(struct hook_call *call, const struct hook_result *r)
 static void run_setup(struct instance *i)
 {
     i->setup = (struct hook_call){ .hook = "setup", .delivery_id = "", .attempt = 1,
-                                   .timeout_ms = instance_timeout_ms(i), .done = on_setup };
+                                   .done = on_setup };
     enum mh_err err = sandbox_call(i->sandbox, &i->setup);
     if (err != MH_OK)
         become_ready(i, err, "setup could not be called");
@@ -112,6 +101,13 @@ static void on_logged(void *arg, struct hook_call *call, const char *level, cons
         i->ops->logged(i->arg, call, level, text);
 }
 
+static void on_breached(void *arg, enum limit which)
+{
+    struct instance *i = arg;
+    if (!i->retired)
+        i->ops->breached(i->arg, which);
+}
+
 static void on_ended(void *arg, enum mh_err why, const char *detail)
 {
     struct instance *i = arg;
@@ -124,7 +120,7 @@ static void on_ended(void *arg, enum mh_err why, const char *detail)
 }
 
 static const struct sandbox_ops sandbox_ops = { on_loaded, on_failed, on_request, on_abort,
-                                                on_logged, on_ended };
+                                                on_logged, on_breached, on_ended };
 
 enum mh_err instance_start(const struct instance_host *host, const struct manifest *manifest,
                            const json_t *files, const json_t *config,
@@ -139,8 +135,7 @@ enum mh_err instance_start(const struct instance_host *host, const struct manife
     json_t *shown = manifest_tokens(&i->manifest, config, &i->seals);
     struct sandbox_spec spec = {
         .loop = host->loop, .program = host->program, .plugin = manifest->name,
-        .memory_bytes = limit(manifest->memory_bytes, DEFAULT_MEMORY_BYTES, host->max_memory_bytes),
-        .timeout_ms = instance_timeout_ms(i), .jit = manifest->jit, .files = files,
+        .limits = limits_of(manifest->limits, &host->ceilings), .jit = manifest->jit, .files = files,
         .config = shown, .ops = &sandbox_ops, .arg = i,
     };
     enum mh_err err = sandbox_start(&spec, &i->sandbox);
@@ -149,7 +144,9 @@ enum mh_err instance_start(const struct instance_host *host, const struct manife
         instance_free(i);
         return err;
     }
-    i->subject = (struct broker_subject){ &i->manifest, i->config, &i->seals, i->sandbox };
+    i->subject = (struct broker_subject){ .manifest = &i->manifest, .config = i->config,
+                                          .seals = &i->seals, .sandbox = i->sandbox,
+                                          .limits = spec.limits };
     *out = i;
     return MH_OK;
 }
@@ -228,6 +225,8 @@ static void inspect_logged(void *arg, struct hook_call *call, const char *level,
     (void)arg, (void)call, (void)level, (void)text;
 }
 
+static void inspect_breached(void *arg, enum limit which) { (void)arg, (void)which; }
+
 static void inspect_ended(void *arg, enum mh_err why, const char *detail)
 {
     tell(arg, why, NULL, detail);
@@ -238,12 +237,14 @@ enum mh_err instance_inspect(const struct instance_host *host, const char *name,
                              const json_t *files, instance_inspected *done, void *arg)
 {
     static const struct sandbox_ops ops = { inspect_loaded, inspect_failed, inspect_request,
-                                            inspect_abort, inspect_logged, inspect_ended };
+                                            inspect_abort, inspect_logged, inspect_breached,
+                                            inspect_ended };
     struct inspection  *x = mem_alloc(sizeof *x);
     json_t             *config = json_object();
     struct sandbox_spec spec = {
         .loop = host->loop, .program = host->program, .plugin = name,
-        .memory_bytes = DEFAULT_MEMORY_BYTES, .timeout_ms = INSPECT_TIMEOUT_MS,
+        .limits = { .memory_bytes = INSPECT_MEMORY_BYTES, .timeout_ms = INSPECT_TIMEOUT_MS,
+                    .cpu_ms = INSPECT_TIMEOUT_MS },
         .manifest_only = true, .files = files, .config = config, .ops = &ops, .arg = x,
     };
 

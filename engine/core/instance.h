@@ -14,7 +14,7 @@ struct instance_host {                      /* shared by all instances of an eng
     uv_loop_t     *loop;
     struct broker *broker;
     const char    *program;                 /* moonhook-sandbox */
-    int64_t        max_timeout_ms, max_memory_bytes;
+    struct limits  ceilings;                /* the most that plugins may ask for */
     struct list   *retired;                 /* those that are ending their last calls */
 };
 
@@ -22,6 +22,7 @@ struct instance_ops {
     /* Once: MH_OK, or why not with a sentence; after a failure `ended` follows. */
     void (*ready)(void *arg, enum mh_err err, const char *message);
     void (*logged)(void *arg, struct hook_call *call, const char *level, const char *text);
+    void (*breached)(void *arg, enum limit which);
     /* The process is gone, every call has ended. Frees the instance. */
     void (*ended)(void *arg, enum mh_err why, const char *detail);
 };
@@ -44,7 +45,6 @@ void instance_retire(struct instance *i);
 void instance_stop_retired(const struct instance_host *host);
 
 MH_MUST_USE enum mh_err instance_call(struct instance *i, struct hook_call *call);
-int64_t instance_timeout_ms(const struct instance *i);
 int     instance_pid(const struct instance *i);
 double  instance_start_ms(const struct instance *i);
 

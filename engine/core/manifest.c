@@ -114,21 +114,6 @@ static enum mh_err check_fields(const json_t *config, struct json_fault *fault)
     return MH_OK;
 }
 
-static enum mh_err check_limits(const json_t *limits, struct json_fault *fault)
-{
-    static const struct { const char *name, *pointer; } known[] = {
-        { "timeout_ms", "/limits/timeout_ms" }, { "memory_mb", "/limits/memory_mb" },
-    };
-    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
-        const json_t *value = json_object_get(limits, known[i].name);
-        if (value != NULL && (!json_is_integer(value) || json_integer_value(value) < 1 ||
-                              json_integer_value(value) > MANIFEST_MAX_LIMIT))
-            return json_fault(fault, known[i].pointer, "must be a whole number, 1 to %d",
-                              MANIFEST_MAX_LIMIT);
-    }
-    return MH_OK;
-}
-
 static enum mh_err check_texts(const json_t *json, struct json_fault *fault)
 {
     const char *fail = json_text_of(json, "fail", "retry");
@@ -153,16 +138,14 @@ enum mh_err manifest_read(json_t *json, struct manifest *out, struct json_fault 
     if (err == MH_OK)
         err = check_fields(json_object_get(json, "config"), fault);
     if (err == MH_OK)
-        err = check_limits(json_object_get(json, "limits"), fault);
+        err = limits_check(json_object_get(json, "limits"), fault);
     if (err != MH_OK)
         return err;
-    const json_t *limits = json_object_get(json, "limits");
     *out = (struct manifest){
         .json = json_incref(json),
         .name = json_text_of(json, "name", ""),
         .version = json_text_of(json, "version", ""),
-        .timeout_ms = json_int_of(limits, "timeout_ms", 0),
-        .memory_bytes = json_int_of(limits, "memory_mb", 0) * (int64_t)MH_MIB,
+        .limits = json_object_get(json, "limits"),
         .drop = strcmp(json_text_of(json, "fail", "retry"), "drop") == 0,
         .jit = array_has(json_object_get(json, "permissions"), "jit"),
         .setup = json_bool_of(json, "setup", false),

@@ -3,11 +3,11 @@
 #pragma once
 
 #include "core/event.h"
+#include "core/limits.h"
 #include "core/policy.h"
 #include "core/vault.h"
 
-enum { MANIFEST_MAX_PERMISSIONS = 64, MANIFEST_MAX_FIELDS = 64,
-       MANIFEST_MAX_LIMIT = 1000000 };     /* of ms, of MiB: the engine's own are lower */
+enum { MANIFEST_MAX_PERMISSIONS = 64, MANIFEST_MAX_FIELDS = 64 };
 
 /* Which hook takes an event type, and the permission that it needs. Other types
  * go to on_event, with "events:read". */
@@ -17,7 +17,7 @@ const struct hook_row *manifest_hook_of(const char *event_type);
 struct manifest {
     json_t     *json;                       /* owns everything below */
     const char *name, *version;
-    int64_t     timeout_ms, memory_bytes;   /* 0: not stated */
+    json_t     *limits;                     /* as stated; may be NULL */
     bool        drop, jit, setup;           /* fail = "drop"; permission jit; has setup */
 };
 

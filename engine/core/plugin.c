@@ -39,6 +39,7 @@ struct plugin {
     char                  reason[REASON_BYTES];
     json_t               *logs;
     uint64_t              calls, failures, restarts;
+    uint64_t              breaches[LIMIT_COUNT];
     double                busy_ms;
 };
 
@@ -96,7 +97,7 @@ static void on_called(struct hook_call *call, const struct hook_result *r)
 {
     struct run    *run = call->arg;
     struct plugin *p = run->plugin;
-    struct outcome o = { .err = r->err, .uncharged = r->uncharged,
+    struct outcome o = { .err = r->err, .uncharged = r->uncharged, .killed = r->killed,
                          .never = r->never || p->version.manifest.drop,
                          .retry_after_ms = r->retry_after_ms, .facts = r->facts };
 
@@ -132,7 +133,6 @@ static void attempt(struct target *t, struct delivery *d)
     run->call = (struct hook_call){
         .hook = manifest_hook_of(d->event->type)->hook, .delivery_id = delivery_id(d),
         .event = d->event, .attempt = d->number, .done = on_called, .arg = run,
-        .timeout_ms = p->instance ? instance_timeout_ms(p->instance) : 0,
     };
     d->attempt_data = run;
     send_run(run);
@@ -194,6 +194,12 @@ static void on_logged(void *arg, struct hook_call *call, const char *level, cons
               log_quote(text, quoted, sizeof quoted));
 }
 
+static void on_breached(void *arg, enum limit which)
+{
+    struct plugin *p = arg;
+    p->breaches[which]++;
+}
+
 static int64_t backoff_ms(const struct plugin *p)
 {
     if (p->deaths <= 1)
@@ -253,7 +259,7 @@ static void on_ready(void *arg, enum mh_err err, const char *message)
     free(kept);
 }
 
-static const struct instance_ops serving_ops = { on_ready, on_logged, on_ended };
+static const struct instance_ops serving_ops = { on_ready, on_logged, on_breached, on_ended };
 
 static void start_instance(struct plugin *p)
 {
@@ -363,7 +369,8 @@ static void on_trial_ended(void *arg, enum mh_err why, const char *detail)
     p->tried = NULL;
 }
 
-static const struct instance_ops trial_ops = { on_trial_ready, on_logged, on_trial_ended };
+static const struct instance_ops trial_ops = { on_trial_ready, on_logged, on_breached,
+                                               on_trial_ended };
 
 void plugin_try(struct plugin *p, struct plugin_version *version, plugin_tried *done, void *arg)
 {
@@ -430,9 +437,21 @@ const struct plugin_version *plugin_tried_version(const struct plugin *p)
 struct target *plugin_target(struct plugin *p) { return &p->target; }
 json_t *plugin_logs(const struct plugin *p) { return json_deep_copy(p->logs); }
 
+/* How often each limit was reached; those that never were are left out. */
+static json_t *describe_breaches(const struct plugin *p)
+{
+    json_t *all = json_object();
+
+    for (unsigned i = 0; i < LIMIT_COUNT; i++)
+        if (p->breaches[i] > 0)
+            json_put(all, limit_name((enum limit)i), json_integer((json_int_t)p->breaches[i]));
+    return all;
+}
+
 json_t *plugin_describe(const struct plugin *p)
 {
     const struct manifest *m = &p->version.manifest;
+    struct limits limits = limits_of(m->limits, &p->spec.host->ceilings);
     json_t *metrics = json_pack(
         "{s:I, s:I, s:I, s:f, s:i, s:i}", "calls", (json_int_t)p->calls, "failures",
         (json_int_t)p->failures, "restarts", (json_int_t)p->restarts, "mean_ms",
@@ -441,11 +460,13 @@ json_t *plugin_describe(const struct plugin *p)
 
     json_put(metrics, "start_ms", p->state == PLUGIN_READY ? json_real(instance_start_ms(p->instance))
                                               : json_null());
+    json_put(metrics, "limits_reached", describe_breaches(p));
     json_t *described = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "name", m->name, "version",
                                   m->version, "status", states[p->state].name, "reason", p->reason,
                                   "source", p->version.source, "config",
                                   manifest_mask(m, p->version.config), "metrics", metrics);
     json_t *permissions = json_object_get(m->json, "permissions");
+    json_put(described, "limits", limits_json(&limits));
     json_put(described, "permissions", permissions ? json_incref(permissions) : json_array());
     return described;
 }

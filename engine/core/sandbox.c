@@ -1,9 +1,12 @@
 /* sandbox.c - see sandbox.h. */
 #include "core/sandbox.h"
 
+#include "base/bucket.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/delivery.h"
+#include "core/hook_story.h"
+#include "core/sandbox_load.h"
 #include "proto/message.h"
 
 #include <signal.h>
@@ -13,8 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_LOGS_PER_CALL = 64, LOG_BYTES = 2048, LOGS_BYTES = 16 * 1024,
-       RESULT_BYTES = 256 * 1024, DETAIL_BYTES = 512 };
+enum { LOG_BYTES = 2048, DETAIL_BYTES = 512,
+       GRACE_US = 20000 };                  /* past its time, for the hook to end with a traceback */
 
 struct sandbox {
     struct sandbox_spec spec;
@@ -26,6 +29,8 @@ struct sandbox {
     size_t          call_count;
     uint32_t        next_id;
     int64_t         head_since_us, started_us, loaded_us;
+    int64_t         cpu_us;                 /* of the process, when the last turn ended */
+    struct bucket   log_lines, log_bytes;
     bool            loaded, finishing;
     bool            ending;                 /* killed, or gone */
     bool            stopped;                /* by its owner, who hears no more of it */
@@ -37,7 +42,7 @@ static void kill_for(struct sandbox *s, enum mh_err why, const char *detail);
 
 /* ---- Ending calls ------------------------------------------------------------------ */
 
-/* Takes r->facts; the call's log lines are added to them. */
+/* Takes r->facts; what else the call's story has is added to them. */
 static void end_call(struct sandbox *s, struct hook_call *call, struct hook_result *r)
 {
     if (call->request != NULL)
@@ -45,34 +50,39 @@ static void end_call(struct sandbox *s, struct hook_call *call, struct hook_resu
     list_unlink(&call->node);
     list_unlink(&call->turn);
     s->call_count--;
-    if (call->logs != NULL) {
-        char *logs = delivery_facts(json_pack("{s:o}", "logs", call->logs));
-        char *facts = mem_printf("%s%s%s", r->facts ? r->facts : "", r->facts ? "," : "",
-                                 logs ? logs : "\"logs\":[]");
-        free(logs);
-        free(r->facts);
-        r->facts = facts;
-        call->logs = NULL;
-    }
+    hook_add_story(call, r);
     call->done(call, r);
     if (s->finishing && s->call_count == 0)
         kill_for(s, MH_OK, "finished");
 }
 
-static char *error_facts(enum mh_err err, const char *message, const char *trace)
+void sandbox_breach(struct sandbox *s, struct hook_call *call, enum limit which)
 {
-    json_t *error = json_pack("{s:s, s:o}", "code", err_code(err), "message",
-                              delivery_text(message, strlen(message)));
-    if (trace != NULL && trace[0] != '\0')
-        json_put(error, "trace", delivery_text(trace, strlen(trace)));
-    return delivery_facts(json_pack("{s:o}", "error", error));
+    static struct log_limit limit;
+
+    if (call != NULL && (call->breached >> which & 1))
+        return;
+    if (call != NULL)
+        call->breached |= 1u << which;
+    s->spec.ops->breached(s->spec.arg, which);
+    if (log_allowed(&limit))
+        LOG_WARN("limit_reached", "plugin=%s hook=%s event=%s limit=%s", s->plugin,
+                 call ? call->hook : "", call ? hook_event_id(call) : "", limit_name(which));
 }
 
-static void fail_call(struct sandbox *s, struct hook_call *call, enum mh_err err,
+static char *error_facts(struct sandbox *s, struct hook_call *call, const struct hook_failure *f)
+{
+    if (f->limit != LIMIT_NONE)
+        sandbox_breach(s, call, f->limit);
+    return hook_error_facts(s->plugin, call, f);
+}
+
+static void fail_call(struct sandbox *s, struct hook_call *call, enum mh_err err, enum limit limit,
                       const char *message)
 {
-    struct hook_result r = { .err = err, .retry_after_ms = -1, .message = message,
-                             .facts = error_facts(err, message, NULL) };
+    struct hook_failure f = { err, limit, message, NULL, s->ending };
+    struct hook_result  r = { .err = err, .retry_after_ms = -1, .message = message,
+                              .killed = s->ending, .facts = error_facts(s, call, &f) };
     end_call(s, call, &r);
 }
 
@@ -87,7 +97,7 @@ static void end_all(struct sandbox *s)
     struct hook_call *head = head_of(s);
 
     if (head != NULL && s->why != MH_CANCELLED)
-        fail_call(s, head, s->why == MH_OK ? MH_CRASHED : s->why, s->detail);
+        fail_call(s, head, s->why == MH_OK ? MH_CRASHED : s->why, hook_limit_of(s->why), s->detail);
     while (!list_empty(&s->calls)) {
         struct hook_result r = { .err = MH_CANCELLED, .uncharged = true, .retry_after_ms = -1 };
         end_call(s, container_of(s->calls.next, struct hook_call, node), &r);
@@ -96,14 +106,22 @@ static void end_all(struct sandbox *s)
 
 /* ---- Turns and their time ------------------------------------------------------------- */
 
+static int64_t cpu_now_us(const struct sandbox *s)
+{
+    return s->child ? child_cpu_us(s->child) : s->cpu_us;
+}
+
+/* The deadline looks again no later than when the head's time or, had it computed all
+ * the while, its CPU time is over. */
 static void watch_head(struct sandbox *s)
 {
     struct hook_call *head = head_of(s);
 
-    if (head == NULL || uv_is_active((uv_handle_t *)&s->deadline.handle))
+    if (head == NULL)
         return;
-    int64_t left_us = head->left_us - (clock_mono_us() - s->head_since_us);
-    timer_start(&s->deadline, left_us > 0 ? left_us / 1000 + 1 : 0);
+    int64_t left_us = head->left_us < head->cpu_left_us ? head->left_us : head->cpu_left_us;
+    left_us += GRACE_US - (clock_mono_us() - s->head_since_us);
+    timer_hasten(&s->deadline, left_us > 0 ? left_us / 1000 + 1 : 1);
 }
 
 static void begin_turn(struct sandbox *s, struct hook_call *call)
@@ -117,18 +135,40 @@ static void begin_turn(struct sandbox *s, struct hook_call *call)
 /* The answer to the head's turn came. */
 static void end_turn(struct sandbox *s, struct hook_call *call)
 {
-    int64_t now_us = clock_mono_us();
+    int64_t now_us = clock_mono_us(), cpu_us = cpu_now_us(s);
 
     call->left_us -= now_us - s->head_since_us;
+    call->cpu_left_us -= cpu_us - s->cpu_us;
     s->head_since_us = now_us;
+    s->cpu_us = cpu_us;
     list_unlink(&call->turn);
+    watch_head(s);
+}
+
+static void kill_for_limit(struct sandbox *s, const struct hook_call *head, enum mh_err why,
+                           const char *did, int64_t most_ms)
+{
+    char detail[DETAIL_BYTES];
+
+    snprintf(detail, sizeof detail, "plugin %s: %s%s%s %s %lld ms (limits.%s) and was killed", s->plugin,
+             head->hook, head->event ? " of event " : "", hook_event_id(head), did, (long long)most_ms,
+             limit_name(hook_limit_of(why)));
+    kill_for(s, why, detail);
+}
+
+/* It waited for the CPU, or was not given it: what it has used says how long it may go on. */
+static void look_again(struct sandbox *s, const struct hook_call *head, int64_t used_us)
+{
+    int64_t left_us = head->left_us - (clock_mono_us() - s->head_since_us);
+    int64_t cpu_left_us = head->cpu_left_us - used_us;
+
+    timer_start(&s->deadline, ((left_us < cpu_left_us ? left_us : cpu_left_us) + GRACE_US) / 1000 + 1);
 }
 
 static void on_deadline(struct timer *t)
 {
     struct sandbox   *s = container_of(t, struct sandbox, deadline);
     struct hook_call *head = head_of(s);
-    char              detail[DETAIL_BYTES];
 
     if (!s->loaded) {
         kill_for(s, MH_TIMEOUT, "loading the plugin took longer than its timeout");
@@ -136,13 +176,13 @@ static void on_deadline(struct timer *t)
     }
     if (head == NULL)
         return;
-    if (clock_mono_us() - s->head_since_us < head->left_us) {
-        watch_head(s);
-        return;
-    }
-    snprintf(detail, sizeof detail, "%s ran longer than %lld ms (limits.timeout_ms) and was killed",
-             head->hook, (long long)head->timeout_ms);
-    kill_for(s, MH_TIMEOUT, detail);
+    int64_t used_us = cpu_now_us(s) - s->cpu_us;
+    if (clock_mono_us() - s->head_since_us >= head->left_us + GRACE_US)
+        kill_for_limit(s, head, MH_TIMEOUT, "ran longer than", s->spec.limits.timeout_ms);
+    else if (used_us >= head->cpu_left_us + GRACE_US)
+        kill_for_limit(s, head, MH_CPU, "computed for longer than", s->spec.limits.cpu_ms);
+    else
+        look_again(s, head, used_us);
 }
 
 /* ---- What the sandbox says ------------------------------------------------------------------ */
@@ -186,9 +226,6 @@ static enum mh_err read_value(const struct frame *f, struct hook_result *r, stru
 {
     json_t *value = NULL;
 
-    snprintf(fault->text, sizeof fault->text, "is larger than %d KiB", RESULT_BYTES / 1024);
-    if (f->body_bytes > RESULT_BYTES)
-        return MH_RESULT;
     if (f->body_bytes > 0 && json_parse(f->body, f->body_bytes, &value, fault) != MH_OK)
         return MH_RESULT;
     json_decref(value);
@@ -197,37 +234,55 @@ static enum mh_err read_value(const struct frame *f, struct hook_result *r, stru
     return MH_OK;
 }
 
-static void read_error(json_t *head, struct hook_result *r)
+/* What the process says of its own limits is believed: it can harm nobody but itself. */
+static void read_error(struct sandbox *s, struct hook_call *call, json_t *head,
+                       struct hook_result *r)
 {
     r->err = err_from_code(json_text_of(head, "code", "plugin_error"));
     if (r->err == MH_OK || r->err == MH_INTERNAL)
         r->err = MH_PLUGIN;
     read_retry(head, r);
     r->message = json_text_of(head, "message", "");
-    r->facts = error_facts(r->err, r->message, json_text_of(head, "trace", ""));
+    bool                too_large = json_bool_of(head, "too_large", false);
+    struct hook_failure f = { r->err, too_large ? LIMIT_RESULT : hook_limit_of(r->err), r->message,
+                              json_text_of(head, "trace", ""), false };
+    r->facts = error_facts(s, call, &f);
+}
+
+static void take_value(struct sandbox *s, struct hook_call *call, const struct frame *f)
+{
+    struct hook_result r = { .err = MH_OK, .retry_after_ms = -1 };
+    struct json_fault  fault = { .text = "" };
+    char               detail[DETAIL_BYTES];
+
+    if ((int64_t)f->body_bytes > s->spec.limits.result_bytes) {
+        snprintf(detail, sizeof detail, "the result is larger than %lld KiB (limits.result_kb)",
+                 (long long)s->spec.limits.result_bytes / 1024);
+        fail_call(s, call, MH_RESULT, LIMIT_RESULT, detail);
+    } else if (read_value(f, &r, &fault) != MH_OK) {
+        snprintf(detail, sizeof detail, "the result %s", fault.text);
+        fail_call(s, call, MH_RESULT, LIMIT_NONE, detail);
+    } else {
+        end_call(s, call, &r);
+    }
 }
 
 static void on_result(struct sandbox *s, const struct frame *f, json_t *head)
 {
     struct hook_call  *call = call_of(s, f->id);
-    struct hook_result r = { .err = MH_OK, .retry_after_ms = -1 };
-    struct json_fault  fault = { .text = "" };
-    char               detail[DETAIL_BYTES];
+    struct hook_result r = { .retry_after_ms = -1 };
 
     if (call == NULL || call != head_of(s)) {
         kill_for(s, MH_PROTOCOL, "a result came for a hook that is not running");
         return;
     }
     end_turn(s, call);
-    if (!json_bool_of(head, "ok", false)) {
-        read_error(head, &r);
-        end_call(s, call, &r);
-    } else if (read_value(f, &r, &fault) != MH_OK) {
-        snprintf(detail, sizeof detail, "the result %s", fault.text);
-        fail_call(s, call, MH_RESULT, detail);
-    } else {
-        end_call(s, call, &r);
+    if (json_bool_of(head, "ok", false)) {
+        take_value(s, call, f);
+        return;
     }
+    read_error(s, call, head, &r);
+    end_call(s, call, &r);
 }
 
 static void on_request(struct sandbox *s, const struct frame *f, json_t *head)
@@ -244,15 +299,19 @@ static void on_request(struct sandbox *s, const struct frame *f, json_t *head)
     s->spec.ops->request(s->spec.arg, call, f);
 }
 
-/* A call's record keeps its first lines. */
-static void keep_log(struct hook_call *call, const char *level, json_t *text, size_t bytes)
+/* A line past the plugin's rate is left out. */
+static bool may_log(struct sandbox *s, struct hook_call *call, size_t bytes)
 {
-    call->log_bytes += bytes;
-    if (call->logs == NULL)
-        call->logs = json_array();
-    if (call->log_bytes <= LOGS_BYTES && json_array_size(call->logs) < MAX_LOGS_PER_CALL)
-        json_array_append_new(call->logs,
-                              json_pack("{s:s, s:O}", "level", level, "message", text));
+    const struct limits *l = &s->spec.limits;
+    int64_t              now_us = clock_mono_us();
+
+    if (!bucket_take(&s->log_lines, (double)l->log_lines, 1, now_us))
+        sandbox_breach(s, call, LIMIT_LOG_LINES);
+    else if (!bucket_take(&s->log_bytes, (double)l->log_bytes, (double)bytes, now_us))
+        sandbox_breach(s, call, LIMIT_LOG_BYTES);
+    else
+        return true;
+    return false;
 }
 
 static void on_log(struct sandbox *s, const struct frame *f, json_t *head)
@@ -260,10 +319,12 @@ static void on_log(struct sandbox *s, const struct frame *f, json_t *head)
     struct hook_call *call = call_of(s, (uint32_t)json_int_of(head, "call", 0));
     const char       *level = json_text_of(head, "level", "info");
     size_t            bytes = f->body_bytes < LOG_BYTES ? f->body_bytes : LOG_BYTES;
-    json_t           *text = delivery_text(f->body, bytes);
 
+    if (!may_log(s, call, bytes))
+        return;
+    json_t *text = delivery_text(f->body, bytes);
     if (call != NULL)
-        keep_log(call, level, text, bytes);
+        hook_keep_log(call, level, text, bytes);
     s->spec.ops->logged(s->spec.arg, call, level, json_string_value(text));
     json_decref(text);
 }
@@ -277,6 +338,7 @@ static void on_loaded(struct sandbox *s, const struct frame *f, json_t *head)
     }
     s->loaded = true;
     s->loaded_us = clock_mono_us();
+    s->cpu_us = cpu_now_us(s);              /* loading is charged to no hook */
     timer_stop(&s->deadline);
     s->spec.ops->loaded(s->spec.arg, head);
 }
@@ -379,53 +441,11 @@ static void on_exited(void *arg, int status)
     destroy(s);
 }
 
-static enum mh_err send_text(struct sandbox *s, enum msg_type type, const json_t *head,
-                             const char *body, size_t bytes)
-{
-    size_t      head_bytes = 0;
-    char       *text = json_text(head, &head_bytes);
-    enum mh_err err = text ? channel_send(s->channel, &(struct frame){ .type = (uint8_t)type,
-                                 .head = text, .head_bytes = head_bytes, .body = body,
-                                 .body_bytes = bytes }) : MH_NOMEM;
-    free(text);
-    return err;
-}
-
-static enum mh_err send_files(struct sandbox *s, const json_t *files)
-{
-    const char *name;
-    json_t     *source;
-    enum mh_err err = MH_OK;
-
-    json_object_foreach((json_t *)files, name, source) {
-        json_t *head = json_pack("{s:s}", "name", name);
-        if (err == MH_OK)
-            err = send_text(s, MSG_FILE, head, json_string_value(source), json_string_length(source));
-        json_decref(head);
-    }
-    return err;
-}
-
-static enum mh_err send_load(struct sandbox *s)
-{
-    const struct sandbox_spec *spec = &s->spec;
-    json_t *head = json_pack("{s:s, s:O, s:{s:I, s:I, s:i, s:i}, s:b, s:s}", "name", spec->plugin,
-                             "config", spec->config, "limits",
-                             "timeout_ms", (json_int_t)spec->timeout_ms,
-                             "memory_bytes", (json_int_t)spec->memory_bytes,
-                             "result_bytes", RESULT_BYTES, "log_lines", MAX_LOGS_PER_CALL,
-                             "jit", (int)spec->jit, "mode", spec->manifest_only ? "manifest" : "serve");
-    enum mh_err err = head ? send_text(s, MSG_LOAD, head, NULL, 0) : MH_NOMEM;
-
-    json_decref(head);
-    return err;
-}
-
 static enum mh_err spawn(struct sandbox *s, int child_fd)
 {
     char memory[32];
 
-    snprintf(memory, sizeof memory, "%lld", (long long)s->spec.memory_bytes);
+    snprintf(memory, sizeof memory, "%lld", (long long)s->spec.limits.memory_bytes);
     const char *const  argv[] = { s->spec.program, memory, s->spec.jit ? "jit" : "nojit", NULL };
     const char *const  env[] = { NULL };
     struct child_spec child = { .argv = argv, .env = env, .fd3 = child_fd, .only_fd3 = true,
@@ -452,9 +472,7 @@ enum mh_err sandbox_start(const struct sandbox_spec *spec, struct sandbox **out)
     if (child_fd >= 0)
         close(child_fd);
     if (err == MH_OK)
-        err = send_files(s, spec->files);
-    if (err == MH_OK)
-        err = send_load(s);
+        err = sandbox_send_plugin(s->channel, spec);
     s->spec.files = s->spec.config = NULL;
     if (err != MH_OK) {
         if (s->child != NULL)
@@ -462,7 +480,7 @@ enum mh_err sandbox_start(const struct sandbox_spec *spec, struct sandbox **out)
         destroy(s);
         return err;
     }
-    timer_start(&s->deadline, spec->timeout_ms);
+    timer_start(&s->deadline, spec->limits.timeout_ms);
     *out = s;
     return MH_OK;
 }
@@ -501,9 +519,11 @@ enum mh_err sandbox_call(struct sandbox *s, struct hook_call *call)
     if (s->ending)
         return MH_CANCELLED;
     call->id = ++s->next_id ? s->next_id : ++s->next_id;
-    call->left_us = call->timeout_ms * 1000;
+    call->left_us = s->spec.limits.timeout_ms * 1000;
+    call->cpu_left_us = s->spec.limits.cpu_ms * 1000;
     call->logs = NULL;
     call->log_bytes = 0;
+    call->breached = 0;
     call->request = NULL;
     list_init(&call->node);
     list_init(&call->turn);
@@ -534,10 +554,10 @@ static void cancel_call(struct sandbox *s, struct hook_call *call)
     char detail[DETAIL_BYTES];
 
     snprintf(detail, sizeof detail, "%s waited longer than %lld ms (limits.timeout_ms) for an answer",
-             call->hook, (long long)call->timeout_ms);
+             call->hook, (long long)s->spec.limits.timeout_ms);
     enum mh_err err = channel_send(s->channel, &(struct frame){ .id = call->id, .type = MSG_CANCEL,
                                                                 .head = "{}", .head_bytes = 2 });
-    fail_call(s, call, MH_TIMEOUT, detail);
+    fail_call(s, call, MH_TIMEOUT, LIMIT_TIMEOUT, detail);
     if (err != MH_OK)
         kill_for(s, MH_PROTOCOL, "the sandbox does not read what it is sent");
 }

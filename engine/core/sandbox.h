@@ -5,9 +5,11 @@
  * answers each resumption before it begins the next (proto/message.h), so the
  * oldest CALL or REPLY without an answer - the head of `turns` - is what runs now.
  * A hook's clock runs while it is the head and while it waits for a request; not
- * while it waits behind others. When the head's time is over the process is
- * killed, the head's call fails with MH_TIMEOUT, and every other call ends
- * uncharged, to be tried again. */
+ * while it waits behind others. CPU time is the kernel's count for the process: what
+ * it grew by during a turn is the head's. When the head's time or CPU time is over by
+ * more than a moment, in which it may still say where it was, the process is killed,
+ * the head's call fails with MH_TIMEOUT or MH_CPU, and every other call ends uncharged,
+ * to be tried again. */
 #pragma once
 
 #include "base/list.h"
@@ -21,6 +23,7 @@ struct hook_call;
 struct hook_result {
     enum mh_err err;
     bool        uncharged;                  /* the process ended for another's fault */
+    bool        killed;                     /* the process ended for this one's */
     bool        never;                      /* retry.never() */
     int64_t     retry_after_ms;             /* -1: not said */
     const char *message;                    /* of an error; borrowed */
@@ -33,15 +36,15 @@ struct hook_call {
     const char         *hook, *delivery_id;
     const struct event *event;              /* NULL for setup: the hook gets ctx alone */
     unsigned            attempt;
-    int64_t             timeout_ms;
     void              (*done)(struct hook_call *, const struct hook_result *);
     void               *arg;
     /* The sandbox's. */
     struct list         node, turn;         /* in calls; in turns while an answer is due */
     uint32_t            id, request_id;     /* request_id: of its last REQUEST */
-    int64_t             left_us;            /* of its time */
+    int64_t             left_us, cpu_left_us;       /* of its time; of its CPU time */
     json_t             *logs;
     size_t              log_bytes;
+    unsigned            breached;           /* a bit per limit */
     void               *request;            /* of the broker, while suspended */
 };
 
@@ -53,6 +56,8 @@ struct sandbox_ops {
     /* The call ends while its request is open. */
     void (*abort)(void *arg, struct hook_call *call);
     void (*logged)(void *arg, struct hook_call *call, const char *level, const char *text);
+    /* A limit was reached: counted once per call and limit. */
+    void (*breached)(void *arg, enum limit which);
     /* The process is gone and every call has been ended. Frees the sandbox. */
     void (*ended)(void *arg, enum mh_err why, const char *detail);
 };
@@ -60,7 +65,7 @@ struct sandbox_ops {
 struct sandbox_spec {
     uv_loop_t    *loop;
     const char   *program, *plugin;
-    int64_t       memory_bytes, timeout_ms;
+    struct limits limits;
     bool          jit, manifest_only;
     const json_t *files;                    /* name to source; borrowed during the call */
     const json_t *config;                   /* what Lua sees; borrowed during the call */
@@ -84,6 +89,9 @@ int    sandbox_pid(const struct sandbox *s);
 double sandbox_start_ms(const struct sandbox *s);   /* from spawn to LOADED */
 
 int64_t hook_call_left_ms(const struct hook_call *call);
+
+/* Notes that `call` (NULL: none) reached a limit: in its story, the log and ops->breached. */
+void sandbox_breach(struct sandbox *s, struct hook_call *call, enum limit which);
 
 /* Answers the open request of `call`; `head` is JSON text. When the call's time is
  * over it ends with MH_TIMEOUT instead. */

@@ -49,10 +49,26 @@
       "attempts under way at once to one webhook endpoint")                                        \
     X(hook_timeout, DURATION, "hook-timeout", "10s", 10, 300000, "DURATION",                       \
       "the most that a plugin's limits.timeout_ms may ask for")                                    \
+    X(hook_cpu, DURATION, "hook-cpu", "2s", 10, 300000, "DURATION",                                \
+      "the same for limits.cpu_ms: CPU time of a hook")                                            \
     X(hook_memory, SIZE, "hook-memory", "64m", 1 << 20, 1LL << 32, "BYTES",                        \
-      "the most that a plugin's limits.memory_mb may ask for")                                     \
+      "the same for limits.memory_mb")                                                             \
+    X(hook_result, SIZE, "hook-result", "256k", 1024, 4 << 20, "BYTES",                            \
+      "the same for limits.result_kb: what a hook returns, as JSON")                               \
     X(hook_concurrency, COUNT, "hook-concurrency", "64", 1, 10000, "N",                            \
       "hooks under way at once in one plugin")                                                     \
+    X(plugin_requests, COUNT, "plugin-requests", "64", 1, 10000, "N",                              \
+      "the most that limits.requests may ask for: a plugin's requests at once")                    \
+    X(plugin_log_lines, COUNT, "plugin-log-lines", "1000", 1, 1000000, "N",                        \
+      "the same for limits.log_lines_per_s")                                                       \
+    X(plugin_log_bytes, SIZE, "plugin-log-bytes", "256k", 1024, 1 << 30, "BYTES",                  \
+      "the same for limits.log_kb_per_s")                                                          \
+    X(plugin_store_keys, COUNT, "plugin-store-keys", "10000", 1, 1000000, "N",                     \
+      "the same for limits.store_keys: keys that a plugin stores, per org")                        \
+    X(plugin_store_bytes, SIZE, "plugin-store-bytes", "16m", 1024, 1LL << 40, "BYTES",             \
+      "the same for limits.store_kb")                                                              \
+    X(plugin_events, COUNT, "plugin-events", "100", 1, 1000000, "N",                               \
+      "the same for limits.events_per_s: events that a plugin emits")                              \
     X(max_body, SIZE, "max-body", "1m", 1024, 1 << 23, "BYTES", "the largest request body")        \
     X(max_connections, COUNT, "max-connections", "4096", 16, 65536, "N",                           \
       "client connections at once")                                                                \

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 struct child {
@@ -185,6 +186,16 @@ const char *child_status_text(int wait_status, char out[CHILD_STATUS_BYTES])
 }
 
 int child_pid(const struct child *c) { return c->pid; }
+
+int64_t child_cpu_us(const struct child *c)
+{
+    clockid_t       clock;
+    struct timespec used;
+
+    if (c->ended || clock_getcpuclockid(c->pid, &clock) != 0 || clock_gettime(clock, &used) != 0)
+        return 0;
+    return (int64_t)used.tv_sec * 1000000 + used.tv_nsec / 1000;
+}
 
 void child_signal(struct child *c, int signal)
 {

@@ -37,6 +37,9 @@ enum { CHILD_STATUS_BYTES = 24 };
 const char *child_status_text(int wait_status, char out[CHILD_STATUS_BYTES]);
 
 int  child_pid(const struct child *c);
+
+/* CPU time of its process so far, user and system; 0 once it has ended. */
+int64_t child_cpu_us(const struct child *c);
 void child_signal(struct child *c, int signal);
 /* The owner no longer wants to hear of it: `exited` is not called. The child is
  * killed (SIGKILL) and reaped. */

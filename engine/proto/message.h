@@ -17,8 +17,8 @@
  * Heads (JSON) and bodies (raw):
  *
  *   FILE    {"name":"plugin.lua"}                                source text
- *   LOAD    {"name","config":{...},"limits":{"timeout_ms","memory_bytes",
- *            "result_bytes","log_lines"},"jit":false,"mode":"serve"|"manifest"}  -
+ *   LOAD    {"name","config":{...},"limits":{"timeout_ms","cpu_ms","result_bytes",
+ *            "log_lines"},"jit":false,"mode":"serve"|"manifest"}      -
  *           "manifest": evaluate and describe only; setup is not run and every
  *           REQUEST is refused
  *   LOADED  the manifest: {"name","version","author","description","categories",
@@ -30,7 +30,8 @@
  *           "data": the hook gets event.data; "event": the whole event;
  *           "none": setup and the like, which get only ctx; the body is then empty
  *   RESULT  {"ok":true}                                           the result as JSON
- *           {"ok":false,"code","message","trace","retry":{"after_s":n}|{"never":true}?}  -
+ *           {"ok":false,"code","message","trace","retry":{"after_s":n}|{"never":true}?,
+ *           "too_large":true?}                                    -
  *   REQUEST {"call":id,"op":"http", ...}    see sandbox/bind_http.c  request body
  *   REPLY   {"ok":true, ...}|{"ok":false,"code","message"}        response body
  *   LOG     {"call":id,"level":"info"}                            the message

@@ -30,7 +30,7 @@ local Headers = { __index = function(headers, name)
 end }
 
 -- These come back with the same answer however often they are asked.
-local FINAL = { denied = true, invalid = true, too_large = true, blocked = true }
+local FINAL = { invalid = true, too_large = true, blocked = true }
 
 local function retryable(status) return status == 408 or status == 429 or status >= 500 end
 
@@ -45,8 +45,9 @@ end
 -- is final. Returns the response.
 function Response:expect(...)
   if self.error then
-    local message = "no answer: " .. self.error.message
-    error(FINAL[self.error.code] and retry.never(message) or message, 2)
+    local code, message = self.error.code, "no answer: " .. self.error.message
+    if code == "limit" or code == "denied" then error(native.refusal(code, message), 2) end
+    error(FINAL[code] and retry.never(message) or message, 2)
   end
   local status, count = self.status, select("#", ...)
   if count == 0 and status >= 200 and status < 300 then return self end

@@ -31,4 +31,10 @@ function retry.never(reason)
                       RETRY)
 end
 
+-- For the SDK: what the engine refused, under the name that it gave. A limit may be
+-- free again later; a permission will not be there.
+function native.refusal(code, message)
+  return setmetatable({ code = code, never = code ~= "limit" or nil, message = message }, RETRY)
+end
+
 return retry

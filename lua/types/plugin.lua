@@ -94,8 +94,16 @@
 ---@field maximum? number
 
 ---@class moonhook.Limits
----@field timeout_ms? integer       for one call of a hook
+---@field timeout_ms? integer       time of a hook, waiting included
+---@field cpu_ms? integer           CPU time of a hook
 ---@field memory_mb? integer
+---@field result_kb? integer        what a hook returns, as JSON
+---@field log_lines_per_s? integer
+---@field log_kb_per_s? integer
+---@field requests? integer         under way at once
+---@field store_keys? integer       stored, per org
+---@field store_kb? integer         stored, per org
+---@field events_per_s? integer     emitted
 
 ---@class moonhook.Plugin
 ---@field name string               1 to 40 of a-z 0-9 -

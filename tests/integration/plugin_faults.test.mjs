@@ -50,7 +50,7 @@ const faults = [
   ['reads a file', 'return io.open("/etc/passwd")', 'plugin_error', /io/, true],
   ['loads bytecode', 'local f = assert(loadstring(string.dump(function() end))) return f()', 'plugin_error', /./, true],
   ['reaches for ffi', 'return require("ffi").C.getpid()', 'plugin_error', /ffi/, true],
-  ['asks for a host that it may not reach', 'return http.get("http://evil.example/"):expect(200)', 'plugin_error',
+  ['asks for a host that it may not reach', 'return http.get("http://evil.example/"):expect(200)', 'denied',
     /evil\.example|permission|allow/, true],
   ['returns a function', 'return function() end', ['bad_result', 'plugin_error'], /./, true],
   ['returns more than can be kept', 'return { text = ("x"):rep(400000) }', 'bad_result', /./, true],

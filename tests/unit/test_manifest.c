@@ -87,8 +87,11 @@ TEST(limits_are_read_in_their_units)
 {
     struct manifest m = manifest("{" HEAD ",\"limits\":{\"memory_mb\":32,\"timeout_ms\":5000}}");
 
-    assert_int_equal(m.memory_bytes, 32 * 1024 * 1024);
-    assert_int_equal(m.timeout_ms, 5000);
+    static const struct limits wide = { .timeout_ms = INT64_MAX, .memory_bytes = INT64_MAX };
+    struct limits              l = limits_of(m.limits, &wide);
+
+    assert_int_equal(l.memory_bytes, 32 * 1024 * 1024);
+    assert_int_equal(l.timeout_ms, 5000);
     manifest_deinit(&m);
 }
 
