@@ -4,14 +4,14 @@
 
 PREFIX ?= /usr/local
 
-.PHONY: all demo test lint bench dev fuzz asan clean install help build build-test
+.PHONY: all demo test lint bench dev fuzz asan clean install help build build-test build-fuzz
 .DEFAULT_GOAL := all
 
-# $(call cmake,FOLDER,OPTIONS): configures once, then builds; on a terminal ninja
-# shows one line, elsewhere only what goes wrong.
+# $(call cmake,FOLDER,OPTIONS,TARGETS): configures once, then builds (all where no target
+# is named); on a terminal ninja shows one line, elsewhere only what goes wrong.
 define cmake
 @[ -f $(1)/build.ninja ] || cmake -B $(1) -G Ninja --log-level=WARNING $(2) >/dev/null
-@cd $(1) && ninja $$([ -t 1 ] || echo --quiet)
+@cd $(1) && ninja $$([ -t 1 ] || echo --quiet) $(3)
 endef
 
 # $(call npm,FOLDER): what package-lock.json pins, unless it is there already.
@@ -33,9 +33,14 @@ build-test:
 demo: build                     ## two alerts through a plugin and a webhook, shown
 	@tests/e2e/demo build
 
-test: build-test                ## all tests, under sanitizers
+build-fuzz:
+	@.ci/install-packages test
+	$(call cmake,build-fuzz,-DMH_FUZZ=ON -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug \
+	  -DCMAKE_C_FLAGS_DEBUG="-O1 -g",fuzzers)
+
+test: build-test build-fuzz     ## all tests, under sanitizers, and a short run of each fuzzer
 	$(call npm,tests)
-	@tests/run build-test
+	@tests/run build-test build-fuzz
 
 lint:                           ## the rules that a script can check
 	@tests/lint/check
@@ -47,9 +52,8 @@ bench: build                    ## measure; benchmarks/run.mjs says what
 dev: build-test                 ## serve with sanitizers; start again when a source changes
 	@tests/dev
 
-fuzz:                           ## fuzz every parser of foreign bytes for a while
-	@.ci/install-packages fuzz
-	@tests/fuzz/run
+fuzz: build-fuzz                ## fuzz every parser of foreign bytes, a minute each (SECONDS_EACH)
+	@tests/fuzz/run build-fuzz -max_total_time=$${SECONDS_EACH:-60}
 
 asan: build-test                ## the demo on the sanitized build
 	@tests/e2e/demo build-test
