@@ -23,6 +23,7 @@ struct child {
     bool      ended;
     void    (*exited)(void *arg, int wait_status);      /* NULL: abandoned */
     void     *arg;
+    clockid_t cpu_clock;                    /* of a process that is ours */
 };
 
 /* ---- What the new process starts with ------------------------------------------ */
@@ -152,6 +153,7 @@ enum mh_err child_start(uv_loop_t *loop, const struct child_spec *spec,
         waitpid(pid, NULL, 0);
         return not_started(spec, err);
     }
+    clock_getcpuclockid(pid, &c->cpu_clock);
     c->exited = exited;
     c->arg = arg;
     *out = c;
@@ -189,10 +191,9 @@ int child_pid(const struct child *c) { return c->pid; }
 
 int64_t child_cpu_us(const struct child *c)
 {
-    clockid_t       clock;
     struct timespec used;
 
-    if (c->ended || clock_getcpuclockid(c->pid, &clock) != 0 || clock_gettime(clock, &used) != 0)
+    if (c->ended || clock_gettime(c->cpu_clock, &used) != 0)
         return 0;
     return (int64_t)used.tv_sec * 1000000 + used.tv_nsec / 1000;
 }

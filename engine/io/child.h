@@ -38,7 +38,7 @@ const char *child_status_text(int wait_status, char out[CHILD_STATUS_BYTES]);
 
 int  child_pid(const struct child *c);
 
-/* CPU time of its process so far, user and system; 0 once it has ended. */
+/* CPU time of the process that was started so far, user and system; 0 once it has ended. */
 int64_t child_cpu_us(const struct child *c);
 void child_signal(struct child *c, int signal);
 /* The owner no longer wants to hear of it: `exited` is not called. The child is
