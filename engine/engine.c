@@ -310,7 +310,8 @@ static void make_targets(struct engine *e)
         .concurrency = (unsigned)s->webhook_concurrency });
     e->plugins = plugins_new(&(struct plugins_spec){
         .plugin = { .host = &e->host_of_plugins, .dispatch = e->dispatch,
-                    .schedule = &e->plugin_schedule, .concurrency = (unsigned)s->hook_concurrency },
+                    .schedule = &e->plugin_schedule, .concurrency = (unsigned)s->hook_concurrency,
+                    .idle_timeout_ms = s->idle_timeout },
         .store = e->store, .vault = e->vault, .dirs = e->plugin_dirs });
     e->api = (struct api){ .loop = &e->loop, .keys = e->keys, .queue = e->queue,
         .dispatch = e->dispatch, .plugins = e->plugins, .endpoints = e->endpoints,

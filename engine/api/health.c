@@ -71,6 +71,20 @@ static void write_breaches(struct buf *out, const json_t *plugins)
     }
 }
 
+static void write_states(struct buf *out, const json_t *plugins)
+{
+    size_t  i;
+    json_t *plugin;
+
+    metrics_begin(out, "moonhook_plugin_state", "gauge", "1 for the state that a plugin is in.");
+    json_array_foreach(plugins, i, plugin) {
+        char *labels = mem_printf("plugin=\"%s\",state=\"%s\"", json_text_of(plugin, "name", ""),
+                                  json_text_of(plugin, "status", ""));
+        metrics_sample(out, "moonhook_plugin_state", labels, 1);
+        free(labels);
+    }
+}
+
 static void write_plugins(struct buf *out, const struct api *api)
 {
     static const struct { const char *name, *key, *help; } rows[] = {
@@ -91,6 +105,7 @@ static void write_plugins(struct buf *out, const struct api *api)
         }
     }
     write_breaches(out, all);
+    write_states(out, all);
     json_decref(all);
 }
 

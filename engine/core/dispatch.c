@@ -138,6 +138,14 @@ static void park(struct dispatch *x, struct delivery *d)
     queue_release(x->queue, d);
 }
 
+static void wake(const struct dispatch *x, struct target *t)
+{
+    if (t->paused && !t->retired && !x->quiet && t->ops->wake != NULL)
+        t->ops->wake(t);
+}
+
+/* A target that sleeps is woken first: where there is no room, the delivery is parked
+ * and finds it awake the next time. */
 void dispatch_owned(void *arg, struct delivery *d)
 {
     struct dispatch *x = arg;
@@ -146,6 +154,7 @@ void dispatch_owned(void *arg, struct delivery *d)
         end_cancelled(x, d);
         return;
     }
+    wake(x, d->target);
     waiter_join(d);
     if (!has_room(x, d->target)) {
         park(x, d);

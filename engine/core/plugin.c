@@ -11,14 +11,18 @@
 
 enum { MAX_LOG_LINES = 200, BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 60000, STEADY_MS = 60000,
        REASON_BYTES = 512, AGAIN_MS = 20 };
+#define ASLEEP_REASON "no event for a while; the next one wakes it"
 
 static const struct state states[] = {
     [PLUGIN_STOPPED]  = { "stopped",  STATE(PLUGIN_STARTING) | STATE(PLUGIN_REMOVED) |
-                                      STATE(PLUGIN_READY) },
+                                      STATE(PLUGIN_READY) | STATE(PLUGIN_ASLEEP) },
     [PLUGIN_STARTING] = { "starting", STATE(PLUGIN_READY) | STATE(PLUGIN_BACKOFF) |
                                       STATE(PLUGIN_STOPPED) | STATE(PLUGIN_REMOVED) },
     [PLUGIN_READY]    = { "ready",    STATE(PLUGIN_BACKOFF) | STATE(PLUGIN_STOPPED) |
-                                      STATE(PLUGIN_REMOVED) | STATE(PLUGIN_READY) },
+                                      STATE(PLUGIN_REMOVED) | STATE(PLUGIN_READY) |
+                                      STATE(PLUGIN_ASLEEP) },
+    [PLUGIN_ASLEEP]   = { "asleep",   STATE(PLUGIN_STARTING) | STATE(PLUGIN_READY) |
+                                      STATE(PLUGIN_STOPPED) | STATE(PLUGIN_REMOVED) },
     [PLUGIN_BACKOFF]  = { "backoff",  STATE(PLUGIN_STARTING) | STATE(PLUGIN_STOPPED) |
                                       STATE(PLUGIN_REMOVED) | STATE(PLUGIN_READY) },
     [PLUGIN_REMOVED]  = { "removed",  0 },
@@ -32,9 +36,9 @@ struct plugin {
     unsigned              state;
     plugin_tried         *tried_done;
     void                 *tried_arg;
-    struct timer          restart, again;
+    struct timer          restart, again, idle;
     struct list           stuck;            /* runs that could not be sent */
-    int64_t               ready_since_ms;
+    int64_t               ready_since_ms, used_ms;
     unsigned              deaths;           /* in a row, without a steady minute between */
     char                  reason[REASON_BYTES];
     json_t               *logs;
@@ -89,6 +93,7 @@ static bool wants(struct target *t, const struct event *e)
 
 static void end_run(struct run *run, struct outcome *o)
 {
+    run->plugin->used_ms = clock_mono_ms();
     dispatch_done(run->plugin->spec.dispatch, run->delivery, o);
     free(run);
 }
@@ -155,14 +160,19 @@ static void on_again(struct timer *timer)
     }
 }
 
-static void on_again_closed(struct timer *t)
+static void on_idle_closed(struct timer *t)
 {
-    struct plugin *p = container_of(t, struct plugin, again);
+    struct plugin *p = container_of(t, struct plugin, idle);
 
     plugin_version_deinit(&p->version);
     plugin_version_deinit(&p->tried_version);
     json_decref(p->logs);
     free(p);
+}
+
+static void on_again_closed(struct timer *t)
+{
+    timer_close(&container_of(t, struct plugin, again)->idle, on_idle_closed);
 }
 
 static void on_restart_closed(struct timer *t)
@@ -175,7 +185,16 @@ static void release(struct target *t)
     timer_close(&container_of(t, struct plugin, target)->restart, on_restart_closed);
 }
 
-static const struct target_ops target_ops = { TARGET_PLUGIN, "plugin", wants, attempt, release };
+static void wake(struct target *t)
+{
+    struct plugin *p = container_of(t, struct plugin, target);
+
+    if (p->state == PLUGIN_ASLEEP)
+        start_instance(p);
+}
+
+static const struct target_ops target_ops = { TARGET_PLUGIN, "plugin", wants, attempt, release,
+                                              wake };
 
 /* ---- Process ------------------------------------------------------------------------------ */
 
@@ -235,8 +254,10 @@ static void on_ended(void *arg, enum mh_err why, const char *detail)
 
 static void become_ready(struct plugin *p)
 {
-    p->ready_since_ms = clock_mono_ms();
+    p->ready_since_ms = p->used_ms = clock_mono_ms();
     move(p, PLUGIN_READY, "");
+    if (p->spec.idle_timeout_ms > 0)
+        timer_start(&p->idle, p->spec.idle_timeout_ms);
     LOG_INFO("plugin_ready", "plugin=%s version=%s pid=%d start_ms=%.1f", p->target.id,
              p->version.manifest.version, instance_pid(p->instance),
              instance_start_ms(p->instance));
@@ -278,6 +299,41 @@ static void on_restart(struct timer *t)
         start_instance(p);
 }
 
+/* ---- Sleep --------------------------------------------------------------------------------- */
+
+/* It was idle all this time without dying, so what deaths there were are forgotten. */
+static void fall_asleep(struct plugin *p)
+{
+    struct instance *i = p->instance;
+
+    p->deaths = 0;
+    p->instance = NULL;
+    dispatch_pause(p->spec.dispatch, &p->target, true);
+    move(p, PLUGIN_ASLEEP, ASLEEP_REASON);
+    LOG_INFO("plugin_asleep", "plugin=%s pid=%d idle_ms=%lld", p->target.id, instance_pid(i),
+             (long long)(clock_mono_ms() - p->used_ms));
+    instance_retire(i);
+}
+
+/* A use only notes the time; the timer finds out when it fires, and looks again later.
+ * Where the plugin is not ready, becoming so starts the timer. */
+static void on_idle(struct timer *timer)
+{
+    struct plugin *p = container_of(timer, struct plugin, idle);
+    int64_t        left_ms = p->used_ms + p->spec.idle_timeout_ms - clock_mono_ms();
+
+    if (p->state != PLUGIN_READY)
+        return;
+    if (left_ms > 0)
+        timer_start(timer, left_ms);
+    else if (p->target.in_flight + p->target.waiting > 0)
+        timer_start(timer, p->spec.idle_timeout_ms);
+    else
+        fall_asleep(p);
+}
+
+/* ---- Life ---------------------------------------------------------------------------------- */
+
 struct plugin *plugin_new(const struct plugin_spec *spec, struct plugin_version *version)
 {
     struct plugin *p = mem_alloc(sizeof *p);
@@ -293,6 +349,7 @@ struct plugin *plugin_new(const struct plugin_spec *spec, struct plugin_version 
     list_init(&p->stuck);
     timer_init(&p->restart, spec->host->loop, on_restart);
     timer_init(&p->again, spec->host->loop, on_again);
+    timer_init(&p->idle, spec->host->loop, on_idle);
     return p;
 }
 
@@ -304,11 +361,20 @@ void plugin_start(struct plugin *p)
     start_instance(p);
 }
 
+void plugin_rest(struct plugin *p)
+{
+    if (p->spec.idle_timeout_ms == 0)
+        plugin_start(p);
+    else if (p->state == PLUGIN_STOPPED)
+        move(p, PLUGIN_ASLEEP, ASLEEP_REASON);
+}
+
 static void end_instance(struct plugin *p)
 {
     struct instance *i = p->instance;
 
     timer_stop(&p->restart);
+    timer_stop(&p->idle);
     p->instance = NULL;
     if (i != NULL)
         instance_stop(i);

@@ -3,13 +3,18 @@
  *
  * Every change (install, configuration, reload) is a trial: a second instance is
  * started and set up; if that works and Redis has the change, it takes over; if
- * not, the old one never stopped serving. */
+ * not, the old one never stopped serving.
+ *
+ * A plugin sleeps when it had no event for the idle timeout: it has no process then,
+ * and the next delivery that waits for it starts one. Sleeping is no fault: nothing is
+ * counted or delayed by it. Whoever sleeps has no attempt under way and none waiting. */
 #pragma once
 
 #include "core/dispatch.h"
 #include "core/instance.h"
 
-enum plugin_state { PLUGIN_STOPPED, PLUGIN_STARTING, PLUGIN_READY, PLUGIN_BACKOFF, PLUGIN_REMOVED };
+enum plugin_state { PLUGIN_STOPPED, PLUGIN_STARTING, PLUGIN_READY, PLUGIN_ASLEEP, PLUGIN_BACKOFF,
+                    PLUGIN_REMOVED };
 
 struct plugin;
 
@@ -18,6 +23,7 @@ struct plugin_spec {
     struct dispatch            *dispatch;
     const struct schedule      *schedule;
     unsigned                    concurrency;
+    int64_t                     idle_timeout_ms;    /* 0: no plugin ever sleeps */
 };
 
 /* What a plugin runs: counted JSON throughout. */
@@ -36,8 +42,10 @@ struct plugin *plugin_new(const struct plugin_spec *spec, struct plugin_version 
  * when the last of them is gone. */
 void plugin_remove(struct plugin *p);
 
-/* Makes it a target; starts its process. A failed start backs off and tries again. */
+/* Enabled, from stopped. plugin_start() starts its process; a failed start backs off and
+ * tries again. plugin_rest() leaves that to its first event: it sleeps. */
 void plugin_start(struct plugin *p);
+void plugin_rest(struct plugin *p);
 void plugin_stop(struct plugin *p);                 /* disabled: no process, deliveries wait */
 
 /* Starts `version` (taken) beside the present one. `done` comes once: MH_OK and

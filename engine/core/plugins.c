@@ -272,7 +272,7 @@ static void load_one(struct plugins *ps, const char *name, const json_t *stored)
     e->plugin = plugin_new(&ps->spec.plugin, &v);
     dispatch_add_target(ps->spec.plugin.dispatch, plugin_target(e->plugin));
     if (e->enabled)
-        plugin_start(e->plugin);
+        plugin_rest(e->plugin);
 }
 
 struct loading { struct plugins *ps; store_done *done; void *arg; };

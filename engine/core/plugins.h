@@ -21,7 +21,8 @@ struct plugins *plugins_new(const struct plugins_spec *spec);
 /* Ends every process; calls under way end uncharged, operations as MH_UNAVAILABLE. */
 void plugins_free(struct plugins *ps);
 
-/* Starts what is installed. One broken plugin keeps nothing else from starting. */
+/* Knows what is installed from then on; processes start with the first event (but see
+ * plugin_rest()). One broken plugin keeps nothing else from starting. */
 void plugins_load(struct plugins *ps, store_done *done, void *arg);
 
 /* `answer` (borrowed) on MH_OK; else {"detail", "errors"?: [{"pointer","detail"}]}. */

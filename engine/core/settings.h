@@ -69,6 +69,8 @@
       "the same for limits.store_kb")                                                              \
     X(plugin_events, COUNT, "plugin-events", "100", 1, 1000000, "N",                               \
       "the same for limits.events_per_s: events that a plugin emits")                              \
+    X(idle_timeout, DURATION, "idle-timeout", "60s", 0, 86400000, "DURATION",                      \
+      "how long a plugin without an event keeps its process; 0: always")                           \
     X(max_body, SIZE, "max-body", "1m", 1024, 1 << 23, "BYTES", "the largest request body")        \
     X(max_connections, COUNT, "max-connections", "4096", 16, 65536, "N",                           \
       "client connections at once")                                                                \

@@ -23,6 +23,8 @@ struct target_ops {
     /* Begins one attempt; dispatch_done() follows exactly once, maybe inside. */
     void (*attempt)(struct target *t, struct delivery *d);
     void (*release)(struct target *t);
+    /* A delivery waits for a paused target: one that sleeps gets up. May be NULL. */
+    void (*wake)(struct target *t);
 };
 
 struct target {

@@ -51,7 +51,8 @@ static void on_pause_over(struct timer *t)
     dispatch_pause(e->owner->spec.dispatch, &e->target, false);
 }
 
-static const struct target_ops ops = { TARGET_WEBHOOK, "webhook", wants, sender_attempt, release };
+static const struct target_ops ops = { TARGET_WEBHOOK, "webhook", wants, sender_attempt, release,
+                                       NULL };
 
 /* Takes `json`; not yet a target. */
 static struct endpoint *endpoint_new(struct endpoints *es, const char *id, const char *org,
