@@ -180,7 +180,24 @@ static void write_hooks(lua_State *L, int plugin, struct buf *out)
             must(L, buf_printf(out, "%s\"%s\"", comma, hooks[i]));
             comma = ",";
         }
-    must(L, buf_printf(out, "],\"setup\":%s", has_function(L, plugin, "setup") ? "true" : "false"));
+    must(L, buf_puts(out, "]"));
+}
+
+/* And where it begins: a fault that ends the process can name no line. */
+static void write_setup(lua_State *L, int plugin, struct buf *out)
+{
+    lua_Debug ar;
+    char      place[LUA_IDSIZE + 16];
+
+    if (!has_function(L, plugin, "setup")) {
+        must(L, buf_puts(out, ",\"setup\":false"));
+        return;
+    }
+    get_raw(L, plugin, "setup");
+    lua_getinfo(L, ">S", &ar);
+    int bytes = snprintf(place, sizeof place, "%s:%d", ar.short_src, ar.linedefined);
+    must(L, buf_puts(out, ",\"setup\":true,\"setup_at\":"));
+    must(L, json_put_string(out, place, (size_t)bytes, true));
 }
 
 /* Each endpoint less its handler. */
@@ -244,6 +261,7 @@ static int describe(lua_State *L)
     must(L, buf_puts(&h->head, "{"));
     write_texts(L, 1, &h->head);
     write_hooks(L, 1, &h->head);
+    write_setup(L, 1, &h->head);
     write_endpoints(L, 1, &h->head);
     write_jail(L, &h->head);
     must(L, buf_puts(&h->head, "}"));

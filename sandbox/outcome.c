@@ -118,6 +118,42 @@ static void set_late(struct outcome *o, lua_State *L, bool raised)
         set_message(o, lua_tostring(L, -1), lua_objlen(L, -1));
 }
 
+/* The plugin's own innermost place in the trace, as "plugin.lua:7: "; 0 bytes where there
+ * is none. */
+static size_t own_place(const char *trace, const char **place)
+{
+    *place = trace;
+    for (const char *at = trace; (at = strstr(at, "\n\t")) != NULL;) {
+        at += 2;
+        size_t name = strcspn(at, ":\n");
+        size_t digits = at[name] == ':' ? strspn(at + name + 1, "0123456789") : 0;
+        if (strncmp(at, "moonhook/", 9) != 0 && digits > 0 &&
+            strncmp(at + name + 1 + digits, ": ", 2) == 0) {
+            *place = at;
+            return name + 1 + digits + 2;
+        }
+    }
+    return 0;
+}
+
+/* Faults of the VM itself have no place in their message, those that were met inside an
+ * SDK module have one that is not the author's: that of the trace is put before it. */
+static void add_place(struct outcome *o)
+{
+    static const char overflow[] = "stack overflow";
+    const char *place;
+    size_t      bytes = own_place(o->trace, &place);
+    bool        of_vm = o->err == MH_MEMORY || (o->message_bytes == sizeof overflow - 1 &&
+                                         memcmp(o->message, overflow, sizeof overflow - 1) == 0);
+    bool        of_sdk = o->message_bytes > 9 && memcmp(o->message, "moonhook/", 9) == 0;
+
+    if (!(of_vm || of_sdk) || bytes == 0 || bytes + o->message_bytes > sizeof o->message)
+        return;
+    memmove(o->message + bytes, o->message, o->message_bytes);
+    memcpy(o->message, place, bytes);
+    o->message_bytes += bytes;
+}
+
 void outcome_from(struct outcome *o, lua_State *co, int status)
 {
     enum mh_err over = watchdog_fired();
@@ -129,6 +165,7 @@ void outcome_from(struct outcome *o, lua_State *co, int status)
         memcpy(o->trace, watchdog_trace(), sizeof o->trace);
     if (o->err == MH_MEMORY) {
         set_message(o, err_text(MH_MEMORY), strlen(err_text(MH_MEMORY)));
+        add_place(o);
         return;
     }
     struct raised raised = { o, co };
@@ -138,6 +175,7 @@ void outcome_from(struct outcome *o, lua_State *co, int status)
         set_late(o, L, failed);
     if (failed)
         lua_pop(L, 1);
+    add_place(o);
 }
 
 /* ---- Writing -------------------------------------------------------------------------- */

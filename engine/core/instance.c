@@ -43,12 +43,20 @@ static void become_ready(struct instance *i, enum mh_err err, const char *messag
         i->ops->ready(i->arg, err, message);
 }
 
+/* What ended the process names no line; where setup begins is the next best. */
 static void on_setup(struct hook_call *call, const struct hook_result *r)
 {
     struct instance *i = container_of(call, struct instance, setup);
+    bool             placed = r->err == MH_OK || strstr(r->message, ".lua:") != NULL;
+    const char      *message = r->err == MH_OK ? "" : r->message;
+    const char      *what = strstr(message, "setup ") != NULL ? "" : "setup: ";
+    const char      *where = json_text_of(i->manifest.json, "setup_at", "plugin.lua");
+    char            *text = placed ? mem_strdup(message)
+                                   : mem_printf("%s: %s%s", where, what, message);
 
     free(r->facts);                         /* nobody asks what setup returned */
-    become_ready(i, r->err, r->err == MH_OK ? "" : r->message);
+    become_ready(i, r->err, text);
+    free(text);
 }
 
 static void run_setup(struct instance *i)

@@ -35,6 +35,7 @@ static const struct json_field manifest_fields[] = {
     { "hooks",       JSON_IS_ARRAY,  false },
     { "endpoints",   JSON_IS_OBJECT, false },
     { "setup",       JSON_IS_BOOL,   false },
+    { "setup_at",    JSON_IS_STRING, false },
     { "jail",        JSON_IS_ARRAY,  false },
 };
 
