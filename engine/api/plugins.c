@@ -71,6 +71,16 @@ void plugins_post_reload(struct api_call *c)
     plugins_reload(c->api->plugins, c->id, on_reloaded, c);
 }
 
+static void on_rolled_back(void *arg, enum mh_err err, json_t *answer)
+{
+    answer_with(arg, err, answer, "rolled_back");
+}
+
+void plugins_post_rollback(struct api_call *c)
+{
+    plugins_rollback(c->api->plugins, c->id, on_rolled_back, c);
+}
+
 void plugins_post_enable(struct api_call *c)
 {
     plugins_enable(c->api->plugins, c->id, true, api_answer_or_problem, c);

@@ -52,6 +52,8 @@ const struct route routes[] = {
       "Uninstall a plugin", NULL },
     { "POST", "/api/plugins/{id}/reload", "plugins:write", plugins_post_reload, BODY_NONE, ANY, 200,
       "Read a plugin's source again; the old version serves until the new one does", NULL },
+    { "POST", "/api/plugins/{id}/rollback", "plugins:write", plugins_post_rollback, BODY_NONE, ANY,
+      200, "Go back to the version before, or from there to the newer one again", NULL },
     { "POST", "/api/plugins/{id}/enable", "plugins:write", plugins_post_enable, BODY_NONE, ANY, 200,
       "Start a disabled plugin", NULL },
     { "POST", "/api/plugins/{id}/disable", "plugins:write", plugins_post_disable, BODY_NONE, ANY,

@@ -45,6 +45,7 @@ void plugins_post_install(struct api_call *c);
 void plugins_put_config(struct api_call *c);
 void plugins_delete(struct api_call *c);
 void plugins_post_reload(struct api_call *c);
+void plugins_post_rollback(struct api_call *c);
 void plugins_post_enable(struct api_call *c);
 void plugins_post_disable(struct api_call *c);
 void plugins_get_logs(struct api_call *c);

@@ -92,6 +92,8 @@ const struct command commands[] = {
       .common = client_options, .min_words = 1, .max_words = 1, .run = cmd_plugin_remove },
     { .name = "plugin reload", .arguments = "NAME", .help = "read a plugin's files again",
       .common = client_options, .min_words = 1, .max_words = 1, .run = cmd_plugin_reload },
+    { .name = "plugin rollback", .arguments = "NAME", .help = "go back to a plugin's version before",
+      .common = client_options, .min_words = 1, .max_words = 1, .run = cmd_plugin_rollback },
     { .name = "plugin enable", .arguments = "NAME", .help = "let a disabled plugin work again",
       .common = client_options, .min_words = 1, .max_words = 1, .run = cmd_plugin_enable },
     { .name = "plugin disable", .arguments = "NAME", .help = "stop a plugin, keep it installed",

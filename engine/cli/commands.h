@@ -42,6 +42,7 @@ int cmd_plugin_install(const struct options *given);
 int cmd_plugin_config(const struct options *given);
 int cmd_plugin_remove(const struct options *given);
 int cmd_plugin_reload(const struct options *given);
+int cmd_plugin_rollback(const struct options *given);
 int cmd_plugin_enable(const struct options *given);
 int cmd_plugin_disable(const struct options *given);
 int cmd_plugin_logs(const struct options *given);

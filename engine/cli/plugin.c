@@ -26,7 +26,7 @@ static void show_installed(const json_t *answer)
 {
     static const struct column columns[] = {
         { "NAME", "name" }, { "VERSION", "version" }, { "STATUS", "status" },
-        { "CONFIG", "config" }, { 0 } };
+        { "CONFIG", "config" }, { "REASON", "reason" }, { 0 } };
 
     print_table(answer, columns, "no plugins installed; moonhook plugin available lists some");
 }
@@ -177,6 +177,11 @@ int cmd_plugin_remove(const struct options *given) { return about(given, "DELETE
 int cmd_plugin_reload(const struct options *given)
 {
     return about(given, "POST", "/reload", show_state);
+}
+
+int cmd_plugin_rollback(const struct options *given)
+{
+    return about(given, "POST", "/rollback", show_state);
 }
 
 int cmd_plugin_enable(const struct options *given)

@@ -1,5 +1,5 @@
 /* plugin.c - see plugin.h. */
-#include "core/plugin.h"
+#include "core/plugin_internal.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum { MAX_LOG_LINES = 200, BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 60000, STEADY_MS = 60000,
-       REASON_BYTES = 512, AGAIN_MS = 20 };
+       AGAIN_MS = 20 };
 #define ASLEEP_REASON "no event for a while; the next one wakes it"
 
 static const struct state states[] = {
@@ -26,25 +26,6 @@ static const struct state states[] = {
     [PLUGIN_BACKOFF]  = { "backoff",  STATE(PLUGIN_STARTING) | STATE(PLUGIN_STOPPED) |
                                       STATE(PLUGIN_REMOVED) | STATE(PLUGIN_READY) },
     [PLUGIN_REMOVED]  = { "removed",  0 },
-};
-
-struct plugin {
-    struct target         target;
-    struct plugin_spec    spec;
-    struct plugin_version version, tried_version;
-    struct instance      *instance, *tried;
-    unsigned              state;
-    plugin_tried         *tried_done;
-    void                 *tried_arg;
-    struct timer          restart, again, idle;
-    struct list           stuck;            /* runs that could not be sent */
-    int64_t               ready_since_ms, used_ms;
-    unsigned              deaths;           /* in a row, without a steady minute between */
-    char                  reason[REASON_BYTES];
-    json_t               *logs;
-    uint64_t              calls, failures, restarts;
-    uint64_t              breaches[LIMIT_COUNT];
-    double                busy_ms;
 };
 
 /* One delivery's attempt: a hook call. */
@@ -160,14 +141,20 @@ static void on_again(struct timer *timer)
     }
 }
 
-static void on_idle_closed(struct timer *t)
+static void on_cool_closed(struct timer *t)
 {
-    struct plugin *p = container_of(t, struct plugin, idle);
+    struct plugin *p = container_of(t, struct plugin, cool);
 
     plugin_version_deinit(&p->version);
     plugin_version_deinit(&p->tried_version);
+    plugin_version_deinit(&p->before);
     json_decref(p->logs);
     free(p);
+}
+
+static void on_idle_closed(struct timer *t)
+{
+    timer_close(&container_of(t, struct plugin, idle)->cool, on_cool_closed);
 }
 
 static void on_again_closed(struct timer *t)
@@ -198,7 +185,7 @@ static const struct target_ops target_ops = { TARGET_PLUGIN, "plugin", wants, at
 
 /* ---- Process ------------------------------------------------------------------------------ */
 
-static void on_logged(void *arg, struct hook_call *call, const char *level, const char *text)
+void plugin_on_logged(void *arg, struct hook_call *call, const char *level, const char *text)
 {
     struct plugin *p = arg;
     char           at[CLOCK_TEXT_BYTES], quoted[512];
@@ -213,7 +200,7 @@ static void on_logged(void *arg, struct hook_call *call, const char *level, cons
               log_quote(text, quoted, sizeof quoted));
 }
 
-static void on_breached(void *arg, enum limit which)
+void plugin_on_breached(void *arg, enum limit which)
 {
     struct plugin *p = arg;
     p->breaches[which]++;
@@ -280,7 +267,8 @@ static void on_ready(void *arg, enum mh_err err, const char *message)
     free(kept);
 }
 
-static const struct instance_ops serving_ops = { on_ready, on_logged, on_breached, on_ended };
+static const struct instance_ops serving_ops = { on_ready, plugin_on_logged, plugin_on_breached,
+                                                 on_ended };
 
 static void start_instance(struct plugin *p)
 {
@@ -350,6 +338,7 @@ struct plugin *plugin_new(const struct plugin_spec *spec, struct plugin_version 
     timer_init(&p->restart, spec->host->loop, on_restart);
     timer_init(&p->again, spec->host->loop, on_again);
     timer_init(&p->idle, spec->host->loop, on_idle);
+    timer_init(&p->cool, spec->host->loop, plugin_on_cool);
     return p;
 }
 
@@ -378,6 +367,11 @@ static void end_instance(struct plugin *p)
     p->instance = NULL;
     if (i != NULL)
         instance_stop(i);
+    timer_stop(&p->cool);
+    i = p->warm;
+    p->warm = NULL;
+    if (i != NULL)
+        instance_stop(i);
 }
 
 void plugin_stop(struct plugin *p)
@@ -389,85 +383,10 @@ void plugin_stop(struct plugin *p)
     end_instance(p);
 }
 
-void plugin_remove(struct plugin *p)
+void plugin_switched(struct plugin *p)
 {
-    plugin_abandon(p);
-    dispatch_remove_target(p->spec.dispatch, &p->target);
-    move(p, PLUGIN_REMOVED, "");
-    end_instance(p);
-    on_again(&p->again);
-    target_unref(&p->target);
-}
-
-/* ---- Trials --------------------------------------------------------------------------------- */
-
-static void end_trial(struct plugin *p, enum mh_err err, const char *message)
-{
-    plugin_tried *done = p->tried_done;
-
-    p->tried_done = NULL;
-    if (done != NULL)
-        done(p->tried_arg, err, message);
-}
-
-static void on_trial_ready(void *arg, enum mh_err err, const char *message)
-{
-    struct plugin *p = arg;
-    char          *kept = mem_strdup(message);
-
-    if (err != MH_OK) {
-        struct instance *failed = p->tried;
-        p->tried = NULL;
-        instance_stop(failed);
-        plugin_version_deinit(&p->tried_version);
-    }
-    end_trial(p, err, kept);
-    free(kept);
-}
-
-/* The tried one died between its success and the commit: the commit starts anew. */
-static void on_trial_ended(void *arg, enum mh_err why, const char *detail)
-{
-    struct plugin *p = arg;
-
-    (void)why;
-    (void)detail;
-    p->tried = NULL;
-}
-
-static const struct instance_ops trial_ops = { on_trial_ready, on_logged, on_breached,
-                                               on_trial_ended };
-
-void plugin_try(struct plugin *p, struct plugin_version *version, plugin_tried *done, void *arg)
-{
-    p->tried_version = *version;
-    *version = (struct plugin_version){ 0 };
-    p->tried_done = done;
-    p->tried_arg = arg;
-    enum mh_err err = instance_start(p->spec.host, &p->tried_version.manifest,
-                                     p->tried_version.files, p->tried_version.config, &trial_ops,
-                                     p, &p->tried);
-    if (err != MH_OK) {
-        plugin_version_deinit(&p->tried_version);
-        end_trial(p, err, "moonhook-sandbox could not be started");
-    }
-}
-
-bool plugin_is_trying(const struct plugin *p) { return p->tried_version.files != NULL; }
-
-void plugin_commit(struct plugin *p)
-{
-    struct instance *before = p->instance;
-
-    plugin_version_deinit(&p->version);
-    p->version = p->tried_version;
-    p->tried_version = (struct plugin_version){ 0 };
-    p->instance = p->tried;
-    p->tried = NULL;
     p->deaths = 0;
     timer_stop(&p->restart);
-    if (before != NULL)
-        instance_retire(before);
     if (p->instance == NULL) {
         if (p->state == PLUGIN_READY || p->state == PLUGIN_STARTING)
             move(p, PLUGIN_BACKOFF, "");
@@ -481,25 +400,20 @@ void plugin_commit(struct plugin *p)
     become_ready(p);
 }
 
-void plugin_abandon(struct plugin *p)
+void plugin_remove(struct plugin *p)
 {
-    struct instance *tried = p->tried;
-
-    p->tried = NULL;
-    p->tried_done = NULL;
-    if (tried != NULL)
-        instance_stop(tried);
-    plugin_version_deinit(&p->tried_version);
+    plugin_abandon(p);
+    dispatch_remove_target(p->spec.dispatch, &p->target);
+    move(p, PLUGIN_REMOVED, "");
+    end_instance(p);
+    on_again(&p->again);
+    target_unref(&p->target);
 }
 
 /* ---- Reading ---------------------------------------------------------------------------------- */
 
 const char *plugin_name(const struct plugin *p) { return p->target.id; }
 const struct plugin_version *plugin_version(const struct plugin *p) { return &p->version; }
-const struct plugin_version *plugin_tried_version(const struct plugin *p)
-{
-    return &p->tried_version;
-}
 struct target *plugin_target(struct plugin *p) { return &p->target; }
 json_t *plugin_logs(const struct plugin *p) { return json_deep_copy(p->logs); }
 
@@ -531,6 +445,8 @@ json_t *plugin_describe(const struct plugin *p)
                                   m->version, "status", states[p->state].name, "reason", p->reason,
                                   "source", p->version.source, "config",
                                   manifest_mask(m, p->version.config), "metrics", metrics);
+    json_put(described, "previous_version", p->before.files ? json_string(p->before.manifest.version)
+                                                            : json_null());
     json_t *permissions = json_object_get(m->json, "permissions");
     json_put(described, "limits", limits_json(&limits));
     json_put(described, "permissions", permissions ? json_incref(permissions) : json_array());

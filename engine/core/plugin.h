@@ -7,7 +7,11 @@
  *
  * A plugin sleeps when it had no event for the idle timeout: it has no process then,
  * and the next delivery that waits for it starts one. Sleeping is no fault: nothing is
- * counted or delayed by it. Whoever sleeps has no attempt under way and none waiting. */
+ * counted or delayed by it. Whoever sleeps has no attempt under way and none waiting.
+ *
+ * The version before the present one is kept, whole. Its instance ends the calls that it
+ * has and stays warm, without new ones, for as long as an idle plugin keeps its process:
+ * a rollback in that time takes it over as it is. */
 #pragma once
 
 #include "core/dispatch.h"
@@ -53,12 +57,19 @@ void plugin_stop(struct plugin *p);                 /* disabled: no process, del
 typedef void plugin_tried(void *arg, enum mh_err err, const char *message);
 void plugin_try(struct plugin *p, struct plugin_version *version, plugin_tried *done, void *arg);
 bool plugin_is_trying(const struct plugin *p);
+/* Tries the version before, which there must be; while it is warm `done` comes inside. */
+void plugin_try_before(struct plugin *p, plugin_tried *done, void *arg);
 void plugin_commit(struct plugin *p);               /* the tried version takes over */
 void plugin_abandon(struct plugin *p);
 
 const char                  *plugin_name(const struct plugin *p);
 const struct plugin_version *plugin_version(const struct plugin *p);
 const struct plugin_version *plugin_tried_version(const struct plugin *p);
+/* What a rollback goes back to, now and once the tried version is committed: the newest
+ * version with other files. NULL where there is none. */
+const struct plugin_version *plugin_before(const struct plugin *p);
+const struct plugin_version *plugin_before_tried(const struct plugin *p);
+void plugin_set_before(struct plugin *p, struct plugin_version *before);    /* takes it */
 struct target               *plugin_target(struct plugin *p);
 
 /* {"name","version","status","reason","config" (masked),"metrics",...}; caller owns. */

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/map.h"
+#include "core/plugins_record.h"
 #include "core/source.h"
 
 #include <stdarg.h>
@@ -161,87 +162,15 @@ static struct op *op_on(struct plugins *ps, const char *name, plugins_done *done
     return op;
 }
 
-/* ---- To and from Redis ------------------------------------------------------------------ */
+/* ---- To Redis -------------------------------------------------------------------------- */
 
-static void secret_about(const char *name, const char *field, char out[160])
+static void store_version(struct op *op, const struct plugin_version *v,
+                          const struct plugin_version *before, bool enabled, store_done *done)
 {
-    snprintf(out, 160, "plugin:%s:%s", name, field);
-}
+    json_t *record = plugins_record(op->ps->spec.vault, v, before, enabled);
 
-static json_t *seal_config(const struct plugins *ps, const struct plugin_version *v)
-{
-    json_t     *sealed = json_object(), *value;
-    const char *field;
-    char        about[160];
-
-    json_object_foreach(v->config, field, value) {
-        if (!manifest_is_secret(&v->manifest, field) || !json_is_string(value)) {
-            json_put(sealed, field, json_incref(value));
-            continue;
-        }
-        secret_about(v->manifest.name, field, about);
-        char *text = vault_seal(ps->spec.vault, about, json_string_value(value));
-        json_put(sealed, field, json_string(text));
-        free(text);
-    }
-    return sealed;
-}
-
-static enum mh_err unseal_config(const struct plugins *ps, const struct manifest *m,
-                                 const json_t *sealed, json_t **out)
-{
-    json_t     *plain = json_object(), *value;
-    const char *field;
-    char        about[160], *text;
-
-    json_object_foreach((json_t *)sealed, field, value) {
-        if (!manifest_is_secret(m, field) || !json_is_string(value)) {
-            json_put(plain, field, json_incref(value));
-            continue;
-        }
-        secret_about(m->name, field, about);
-        if (vault_unseal(ps->spec.vault, about, json_string_value(value), &text) != MH_OK) {
-            json_decref(plain);
-            return MH_DENIED;
-        }
-        json_put(plain, field, json_string(text));
-        explicit_bzero(text, strlen(text));
-        free(text);
-    }
-    *out = plain;
-    return MH_OK;
-}
-
-static json_t *stored_form(const struct plugins *ps, const struct plugin_version *v, bool enabled)
-{
-    return json_pack("{s:O, s:O, s:o, s:s, s:b}", "manifest", v->manifest.json, "files", v->files,
-                     "config", seal_config(ps, v), "source", v->source, "enabled", (int)enabled);
-}
-
-static void store_version(struct op *op, const struct plugin_version *v, bool enabled,
-                          store_done *done)
-{
-    json_t *stored = stored_form(op->ps, v, enabled);
-
-    store_put(op->ps->spec.store, "plugins", op->entry->name, stored, done, op);
-    json_decref(stored);
-}
-
-static enum mh_err restore(struct plugins *ps, const json_t *stored, struct plugin_version *out)
-{
-    struct json_fault     fault = { .text = "" };
-    struct plugin_version v = { .source = mem_strdup(json_text_of(stored, "source", "")) };
-
-    enum mh_err err = manifest_read(json_object_get(stored, "manifest"), &v.manifest, &fault);
-    if (err == MH_OK)
-        err = unseal_config(ps, &v.manifest, json_object_get(stored, "config"), &v.config);
-    v.files = json_incref(json_object_get(stored, "files"));
-    if (err == MH_OK && v.files != NULL) {
-        *out = v;
-        return MH_OK;
-    }
-    plugin_version_deinit(&v);
-    return err != MH_OK ? err : MH_INVALID;
+    store_put(op->ps->spec.store, "plugins", op->entry->name, record, done, op);
+    json_decref(record);
 }
 
 /* ---- Loading at start ----------------------------------------------------------------------- */
@@ -257,19 +186,22 @@ static struct entry *add_entry(struct plugins *ps, const char *name)
 
 static void load_one(struct plugins *ps, const char *name, const json_t *stored)
 {
-    struct plugin_version v;
+    struct plugin_version v, before;
 
-    enum mh_err err = restore(ps, stored, &v);
+    enum mh_err err = plugins_record_read(ps->spec.vault, stored, &v, &before);
     if (err != MH_OK || strcmp(v.manifest.name, name) != 0) {
         LOG_ERROR("plugin_not_loaded", "plugin=%s error=%s do=\"install it again\"", name,
                   err_code(err));
-        if (err == MH_OK)
+        if (err == MH_OK) {
             plugin_version_deinit(&v);
+            plugin_version_deinit(&before);
+        }
         return;
     }
     struct entry *e = add_entry(ps, name);
     e->enabled = json_bool_of(stored, "enabled", true);
     e->plugin = plugin_new(&ps->spec.plugin, &v);
+    plugin_set_before(e->plugin, &before);
     dispatch_add_target(ps->spec.plugin.dispatch, plugin_target(e->plugin));
     if (e->enabled)
         plugin_rest(e->plugin);
@@ -338,8 +270,9 @@ static void on_tried(void *arg, enum mh_err err, const char *message)
         refuse(op, MH_INVALID, "the plugin does not start: %s", message);
         return;
     }
-    store_version(op, plugin_tried_version(plugin_of(op)), op->install || op->entry->enabled,
-                  on_version_stored);
+    struct plugin *p = plugin_of(op);
+    store_version(op, plugin_tried_version(p), plugin_before_tried(p),
+                  op->install || op->entry->enabled, on_version_stored);
 }
 
 static void try_version(struct op *op)
@@ -496,6 +429,22 @@ void plugins_configure(struct plugins *ps, const char *name, const json_t *confi
     try_version(op);
 }
 
+/* The version before was approved when it came, so that nothing is asked again. */
+void plugins_rollback(struct plugins *ps, const char *name, plugins_done *done, void *arg)
+{
+    struct op *op = op_on(ps, name, done, arg);
+
+    if (op == NULL)
+        return;
+    if (plugin_before(op->entry->plugin) == NULL) {
+        refuse(op, MH_CONFLICT, "there is no earlier version of '%s' to go back to; a reload or "
+               "a rollback that changed its files leaves one", op->entry->name);
+        return;
+    }
+    op->trying = true;
+    plugin_try_before(op->entry->plugin, on_tried, op);
+}
+
 /* The operation ends here, then: with its engine, or refused. */
 static bool was_not_stored(struct op *op, enum mh_err err)
 {
@@ -530,7 +479,8 @@ void plugins_enable(struct plugins *ps, const char *name, bool enabled, plugins_
     if (op->entry->enabled == enabled)
         finish(op, MH_OK, plugin_describe(op->entry->plugin));
     else
-        store_version(op, plugin_version(op->entry->plugin), enabled, on_switched);
+        store_version(op, plugin_version(op->entry->plugin), plugin_before(op->entry->plugin),
+                      enabled, on_switched);
 }
 
 static void on_removed(void *arg, enum mh_err err)

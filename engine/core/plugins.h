@@ -35,6 +35,9 @@ void plugins_configure(struct plugins *ps, const char *name, const json_t *confi
                        plugins_done *done, void *arg);
 /* Reads its source again. Wanting more permissions than approved is MH_FORBIDDEN. */
 void plugins_reload(struct plugins *ps, const char *name, plugins_done *done, void *arg);
+/* Goes back to the version before, with its configuration; a second time, forward again.
+ * MH_CONFLICT when there is none. */
+void plugins_rollback(struct plugins *ps, const char *name, plugins_done *done, void *arg);
 void plugins_enable(struct plugins *ps, const char *name, bool enabled, plugins_done *done,
                     void *arg);
 void plugins_uninstall(struct plugins *ps, const char *name, plugins_done *done, void *arg);

@@ -1,0 +1,268 @@
+// reload.test.mjs - new versions under load, versions that must not take over, and the
+// way back to the version before.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { assertProblem, Engine } from './lib/engine.mjs';
+import { installed, PluginFolder, resultOf } from './lib/plugins.mjs';
+import { Receiver } from './lib/receiver.mjs';
+import { eventually } from './lib/wait.mjs';
+
+const engine = new Engine({ flags: ['--plugin-retry-schedule', '0s,50ms'] });
+const receiver = new Receiver();
+
+before(() => Promise.all([engine.start(), receiver.start()]));
+after(() => Promise.all([engine.stop(), receiver.stop()]));
+beforeEach(() => receiver.reset());
+
+const HTTP = 'local http = require "moonhook.http"';
+const talk = (word) => `permissions = { "alerts:read" }, on_alert = function() return { says = "${word}" } end,`;
+const call = (name, verb) => engine.post(`/api/plugins/${name}/${verb}`);
+const says = async (name, on = engine) => (await resultOf(on, name, 'alert')).result.says;
+
+// The engine's processes that live.
+function children(on) {
+  return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid)).filter((pid) => {
+    try {
+      const [state, parent] = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1].split(' ');
+      return Number(parent) === on.pid && state !== 'Z';
+    } catch {
+      return false;
+    }
+  }).sort();
+}
+
+// How many descriptors it has, but those of TCP connections: clients and services keep some.
+function descriptors(on) {
+  const tcp = new Set(['tcp', 'tcp6'].flatMap((file) => readFileSync(`/proc/${on.pid}/net/${file}`, 'latin1')
+    .trim().split('\n').slice(1).map((line) => `socket:[${line.trim().split(/\s+/)[9]}]`)));
+  return readdirSync(`/proc/${on.pid}/fd`).filter((fd) => {
+    try {
+      return !tcp.has(readlinkSync(`/proc/${on.pid}/fd/${fd}`));
+    } catch {
+      return false;
+    }
+  }).length;
+}
+
+describe('a thousand reloads', () => {
+  test('lose no event, do none twice, and leave no process and no descriptor', async () => {
+    const many = new Engine({ flags: ['--plugin-retry-schedule', '0s,50ms', '--idle-timeout', '1s',
+      '--log-level', 'warn'] });
+    await many.start();
+    const version = (v) => [`permissions = { "alerts:read", "http:127.0.0.1:${receiver.port}" },
+      on_alert = function(_, ctx)
+        http.post("${receiver.url}/${v}", { json = { id = ctx.delivery_id } }):expect(200)
+      end,`, { before: HTTP, version: `1.0.${v}` }];
+    const plugin = new PluginFolder('reloaded', ...version(0));
+    await many.ok(200, plugin.install(many));
+    const processes = children(many).length, open = descriptors(many);
+
+    let over = false;
+    const ids = [];
+    const producer = async () => {
+      while (!over) ids.push(`${(await many.event('alert')).id}~reloaded`);
+    };
+    const producers = [producer(), producer()];
+    for (let i = 1; i <= 1000; i++) {
+      plugin.write(...version(i % 2));
+      const answer = await many.ok(200, many.post('/api/plugins/reloaded/reload'));
+      assert.equal(answer.version, `1.0.${i % 2}`);
+    }
+    over = true;
+    await Promise.all(producers);
+    await many.idle();
+
+    const seen = receiver.requests.map((r) => r.json.id);
+    assert.ok(ids.length > 100, `${ids.length} events`);
+    assert.deepEqual(seen.sort(), ids.sort());
+    for (const v of [0, 1]) assert.ok(receiver.requests.some((r) => r.url === `/${v}`), `version ${v} served`);
+    const { metrics } = await installed(many, 'reloaded');
+    assert.deepEqual([metrics.calls, metrics.failures, metrics.restarts], [ids.length, 0, 0]);
+    // Asleep, and the version before no longer warm: less than at the beginning.
+    await eventually(() => children(many).length === processes - 1, 'no process but Redis');
+    await many.event('alert');
+    await many.idle();
+    assert.deepEqual([children(many).length, descriptors(many)], [processes, open]);
+    await many.stop();
+  });
+
+  test('let calls that are under way end where they began', async () => {
+    const answers = [];
+    receiver.answer = () => new Promise((resolve) => { answers.push(() => resolve({})); });
+    const plugin = new PluginFolder('steady', `permissions = { "alerts:read", "http:127.0.0.1:${receiver.port}" },
+      on_alert = function() return { old = http.get("${receiver.url}/old"):expect(200).status } end,`,
+      { before: HTTP });
+    await engine.ok(200, plugin.install(engine));
+    const waiting = resultOf(engine, 'steady', 'alert');
+    await receiver.got(1);
+    for (const word of ['one', 'two', 'three']) {
+      plugin.write(talk(word));
+      await engine.ok(200, call('steady', 'reload'));
+      assert.equal((await resultOf(engine, 'steady', 'alert')).result.says, word);
+    }
+    answers[0]();
+    assert.deepEqual((await waiting).result, { old: 200 });
+    assert.equal(receiver.requests.length, 1);
+    await engine.delete('/api/plugins/steady');
+  });
+});
+
+describe('a new version never takes over', () => {
+  const limits = 'limits = { timeout_ms = 400 },';
+  const table = (lua) => `return { name = "NAME", version = "2", ${limits}\n${lua}\n}`;
+  const broken = [
+    ['whose load throws', 'local x = 1\nerror("no luck")', /plugin\.lua:2: no luck/],
+    ['that does not compile', 'local x = 1\n\nlocal = 2', /plugin\.lua:3: /],
+    ['whose load hangs', 'local x = 1\nwhile true do end', /plugin\.lua:2: .*time/],
+    ['whose load recurses without end', 'local function f()\n  return 1 + f()\nend\nf()', /plugin\.lua:2: .*overflow/],
+    ['whose load crashes', 'local function f()\n  return coroutine.wrap(f)()\nend\nf()', /./],
+    ['whose setup throws', table('setup = function()\n  error("not today")\nend'), /plugin\.lua:3: not today/],
+    ['whose setup hangs', table('setup = function()\n  while true do end\nend'), /plugin\.lua:3: .*time/],
+    ['whose setup hangs in one call of C',
+      table('setup = function()\n  return ("a"):rep(200):find(".-.-.-.-b")\nend'), /plugin\.lua:2: .*setup ran longer than 400 ms/],
+    ['whose setup waits for a service for ever', table(`permissions = { "http:127.0.0.1:PORT" },
+      setup = function()\n  http.get("http://127.0.0.1:PORT/"):expect(200)\nend`), /plugin\.lua:[34]: .*400 ms/],
+    ['whose setup crashes', table('setup = function()\n  local function f()\n'
+      + '    return (("x"):gsub("x", f))\n  end\n  f()\nend'), /plugin\.lua:2: setup: .*signal 11/],
+    ['whose setup takes all memory',
+      table('setup = function()\n  local t = {}\n  for i = 1, 1e12 do t[i] = ("x"):rep(1000) .. i end\nend'), /plugin\.lua:[24]: .*memory/],
+  ];
+  for (const [i, [name, text, detail]] of broken.entries())
+    test(name, async () => {
+      receiver.answer = () => ({ hang: true });
+      const plugin = new PluginFolder(`sound-${i}`, `permissions = { "alerts:read", "http:127.0.0.1:${receiver.port}" },
+        on_alert = function() return { says = "old" } end,`);
+      await engine.ok(200, plugin.install(engine));
+      const { metrics: { pid } } = await installed(engine, plugin.name);
+      plugin.writeText(`${HTTP} ${text.replace('NAME', plugin.name).replaceAll('PORT', receiver.port)}`);
+      const [got, served] = await Promise.all([call(plugin.name, 'reload'), says(plugin.name)]);
+      assertProblem(got, 400);
+      assert.match(got.json.detail, detail);
+      assert.equal(served, 'old');
+      assert.equal(await says(plugin.name), 'old');
+      const now = await installed(engine, plugin.name);
+      assert.deepEqual([now.version, now.status, now.metrics.pid, now.previous_version],
+                       ['1.0.0', 'ready', pid, null]);
+      assertProblem(await call(plugin.name, 'rollback'), 409);
+      await engine.delete(`/api/plugins/${plugin.name}`);
+    });
+});
+
+describe('a rollback', () => {
+  async function reloaded(on, name, lua = talk, config) {
+    const plugin = new PluginFolder(name, lua('old'), { version: '1.0.0' });
+    await on.ok(200, plugin.install(on, config));
+    const { metrics: { pid } } = await installed(on, name);
+    plugin.write(lua('new'), { version: '2.0.0' });
+    const answer = await on.ok(200, on.post(`/api/plugins/${name}/reload`));
+    assert.deepEqual([answer.version, answer.previous_version], ['2.0.0', '1.0.0']);
+    return { plugin, pid };
+  }
+
+  test('is refused where there is no version before', async () => {
+    const plugin = new PluginFolder('only', talk('only'));
+    await engine.ok(200, plugin.install(engine));
+    const got = await call('only', 'rollback');
+    assertProblem(got, 409);
+    assert.match(got.json.detail, /no earlier version of 'only'/);
+    assertProblem(await call('nobody', 'rollback'), 404);
+    await engine.ok(200, call('only', 'reload'));       // the same files: no other version
+    assertProblem(await call('only', 'rollback'), 409);
+  });
+
+  test('takes the process of the version before while it is warm, and goes forward again', async () => {
+    const { pid } = await reloaded(engine, 'warm');
+    const { metrics: { pid: second } } = await installed(engine, 'warm');
+    assert.notEqual(second, pid);
+    for (const [version, previous, word, process] of [['1.0.0', '2.0.0', 'old', pid], ['2.0.0', '1.0.0', 'new', second]]) {
+      const answer = await engine.ok(200, call('warm', 'rollback'));
+      assert.deepEqual([answer.rolled_back, answer.version, answer.previous_version, answer.metrics.pid],
+                       [true, version, previous, process]);
+      assert.equal(await says('warm'), word);
+    }
+  });
+
+  test('starts a process of the version before when that is no longer warm', async () => {
+    const quick = new Engine({ flags: ['--idle-timeout', '150ms'] });
+    await quick.start();
+    const { pid } = await reloaded(quick, 'cold');
+    await eventually(() => !existsSync(`/proc/${pid}`), 'the end of the warm process');
+    const answer = await quick.ok(200, quick.post('/api/plugins/cold/rollback'));
+    assert.deepEqual([answer.version, answer.previous_version], ['1.0.0', '2.0.0']);
+    assert.equal(await says('cold', quick), 'old');
+    await quick.stop();
+  });
+
+  test('works after the engine was started again, secrets and all', async () => {
+    const secretive = (word) => `permissions = { "alerts:read", "http:127.0.0.1:${receiver.port}" },
+      config = { key = { type = "string", secret = true, required = true } },
+      on_alert = function(_, ctx)
+        require("moonhook.http").get("${receiver.url}/${word}", { headers = { ["X-Key"] = ctx.config.key } }):expect(200)
+        return { says = "${word}" }
+      end,`;
+    const lasting = new Engine();
+    await lasting.start();
+    await reloaded(lasting, 'lasting', secretive, { key: 'sEcReT-kEy' });
+    await lasting.stop();
+    await lasting.start();
+    const record = execFileSync('redis-cli', ['-s', join(lasting.data, 'redis', 'redis.sock'),
+      'hget', 'mh:{c}:plugins', 'lasting'], { encoding: 'utf8', timeout: 5000 });
+    assert.ok(record.includes('"before"') && !record.includes('sEcReT'), record);
+    assert.equal((await installed(lasting, 'lasting')).previous_version, '1.0.0');
+    await lasting.ok(200, lasting.post('/api/plugins/lasting/rollback'));
+    assert.equal(await says('lasting', lasting), 'old');
+    const { headers } = receiver.requests.at(-1);
+    assert.equal(headers['x-key'], 'sEcReT-kEy');
+    await lasting.stop();
+    await lasting.start();
+    assert.equal(await says('lasting', lasting), 'old');
+    await lasting.ok(200, lasting.post('/api/plugins/lasting/rollback'));
+    assert.equal(await says('lasting', lasting), 'new');
+    await lasting.stop();
+  });
+
+  test('brings back the configuration that the version had', async () => {
+    await reloaded(engine, 'configured', (word) => `permissions = { "alerts:read" },
+      config = { word = { type = "string", default = "first" }${word === 'new' ? ', more = { type = "string" }' : ''} },
+      on_alert = function(_, ctx) return { says = ctx.config.word .. (ctx.config.more or "") } end,`);
+    await engine.ok(200, engine.put('/api/plugins/configured/config', { word: 'second', more: '!' }));
+    assert.equal(await says('configured'), 'second!');
+    const back = await engine.ok(200, call('configured', 'rollback'));
+    assert.deepEqual(back.config, { word: 'first' });
+    assert.equal(await says('configured'), 'first');
+    const forth = await engine.ok(200, call('configured', 'rollback'));
+    assert.deepEqual(forth.config, { word: 'second', more: '!' });
+    assert.equal(await says('configured'), 'second!');
+  });
+
+  test('of a disabled plugin leaves it disabled', async () => {
+    await reloaded(engine, 'resting');
+    await engine.ok(200, call('resting', 'disable'));
+    const answer = await engine.ok(200, call('resting', 'rollback'));
+    assert.deepEqual([answer.version, answer.status, answer.metrics.pid], ['1.0.0', 'stopped', 0]);
+    await engine.ok(200, call('resting', 'enable'));
+    assert.equal(await says('resting'), 'old');
+  });
+
+  test('lets the calls end that the newer version has, and those that the warm one still had', async () => {
+    const answers = [];
+    receiver.answer = () => new Promise((resolve) => { answers.push(() => resolve({})); });
+    const asking = (word) => `permissions = { "alerts:read", "http:127.0.0.1:${receiver.port}" },
+      on_alert = function() http.get("${receiver.url}/${word}"):expect(200) return { says = "${word}" } end,`;
+    const plugin = new PluginFolder('midway', asking('old'), { before: HTTP });
+    await engine.ok(200, plugin.install(engine));
+    const first = says('midway');
+    await receiver.got(1);
+    plugin.write(asking('new'), { before: HTTP });
+    await engine.ok(200, call('midway', 'reload'));
+    const second = says('midway');
+    await receiver.got(2);
+    await engine.ok(200, call('midway', 'rollback'));
+    answers.forEach((answer) => answer());
+    assert.deepEqual(await Promise.all([first, second]), ['old', 'new']);
+    assert.deepEqual(receiver.requests.map((r) => r.url), ['/old', '/new']);
+  });
+});
