@@ -312,7 +312,8 @@ static void make_targets(struct engine *e)
         .plugin = { .host = &e->host_of_plugins, .dispatch = e->dispatch,
                     .schedule = &e->plugin_schedule, .concurrency = (unsigned)s->hook_concurrency,
                     .idle_timeout_ms = s->idle_timeout },
-        .store = e->store, .vault = e->vault, .dirs = e->plugin_dirs });
+        .store = e->store, .vault = e->vault, .dirs = e->plugin_dirs,
+        .watch = s->watch });
     e->api = (struct api){ .loop = &e->loop, .keys = e->keys, .queue = e->queue,
         .dispatch = e->dispatch, .plugins = e->plugins, .endpoints = e->endpoints,
         .broker = e->broker, .redis = e->redis };

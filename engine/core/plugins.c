@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "core/plugins_record.h"
 #include "core/source.h"
+#include "core/watch.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@ struct entry {
     char           name[MH_ID_BYTES];
     struct plugin *plugin;                  /* NULL while its install is under way */
     bool           enabled, busy;
+    struct watch  *watch;                   /* NULL where none is wanted, or no folder */
 };
 
 struct plugins {
@@ -50,6 +52,8 @@ struct plugins *plugins_new(const struct plugins_spec *spec)
 static void entry_free(void *value)
 {
     struct entry *e = value;
+    if (e->watch != NULL)
+        watch_stop(e->watch);
     if (e->plugin != NULL)
         plugin_remove(e->plugin);
     free(e);
@@ -59,6 +63,12 @@ struct plugin *plugins_find(const struct plugins *ps, const char *name)
 {
     const struct entry *e = map_get(&ps->entries, name);
     return e ? e->plugin : NULL;
+}
+
+bool plugins_is_busy(const struct plugins *ps, const char *name)
+{
+    const struct entry *e = map_get(&ps->entries, name);
+    return e != NULL && e->busy;
 }
 
 /* ---- Operations ---------------------------------------------------------------------- */
@@ -184,6 +194,17 @@ static struct entry *add_entry(struct plugins *ps, const char *name)
     return e;
 }
 
+/* `seen`: the files as they were read; NULL: as they are now. */
+static void watch_entry(struct plugins *ps, struct entry *e, json_t *seen)
+{
+    const char *source = plugin_version(e->plugin)->source;
+    char       *folder = ps->spec.watch ? source_folder(ps->spec.dirs, source) : NULL;
+
+    if (folder != NULL)
+        e->watch = watch_start(ps, ps->spec.plugin.host->loop, e->name, folder, seen);
+    free(folder);
+}
+
 static void load_one(struct plugins *ps, const char *name, const json_t *stored)
 {
     struct plugin_version v, before;
@@ -203,6 +224,7 @@ static void load_one(struct plugins *ps, const char *name, const json_t *stored)
     e->plugin = plugin_new(&ps->spec.plugin, &v);
     plugin_set_before(e->plugin, &before);
     dispatch_add_target(ps->spec.plugin.dispatch, plugin_target(e->plugin));
+    watch_entry(ps, e, NULL);
     if (e->enabled)
         plugin_rest(e->plugin);
 }
@@ -254,6 +276,7 @@ static void on_version_stored(void *arg, enum mh_err err)
         op->entry->enabled = true;
         op->plugin = NULL;
         dispatch_add_target(op->ps->spec.plugin.dispatch, plugin_target(p));
+        watch_entry(op->ps, op->entry, plugin_version(p)->files);
     }
     plugin_commit(p);
     if (!op->entry->enabled)

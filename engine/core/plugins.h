@@ -15,6 +15,7 @@ struct plugins_spec {
     struct store      *store;
     struct vault      *vault;
     const char *const *dirs;                /* folders of plugin folders; NULL at the end */
+    bool               watch;               /* reload what changes on the disk */
 };
 
 struct plugins *plugins_new(const struct plugins_spec *spec);
@@ -48,4 +49,5 @@ void plugins_survey(const struct plugins_spec *spec, plugins_done *done, void *a
 void plugins_available(struct plugins *ps, plugins_done *done, void *arg);
 
 json_t *plugins_describe(const struct plugins *ps);             /* array; caller owns */
+bool   plugins_is_busy(const struct plugins *ps, const char *name);     /* with an operation */
 struct plugin *plugins_find(const struct plugins *ps, const char *name);    /* or NULL */

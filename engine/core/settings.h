@@ -31,6 +31,8 @@
     X(prefix, TEXT, "prefix", "mh", 0, 0, "WORD", "first part of every key in Redis")              \
     X(plugins, LIST, "plugins", "", 0, 0, "DIR",                                                   \
       "a folder of plugin folders, besides the shipped ones")                                      \
+    X(watch, FLAG, "watch", "false", 0, 0, "",                                                     \
+      "reload a plugin when a file in its folder is saved")                                        \
     X(sandbox, TEXT, "sandbox", "", 0, 0, "PROGRAM",                                               \
       "the sandbox program; none: moonhook-sandbox beside moonhook")                               \
     X(allow_private, LIST, "allow-private", "", 0, 0, "CIDR",                                      \

@@ -134,6 +134,16 @@ static int is_plugin(const char *dir, const char *name)
     return found;
 }
 
+char *source_folder(const char *const *dirs, const char *source)
+{
+    if (strncmp(source, "file:", 5) == 0)
+        return mem_strdup(source + 5);
+    for (; *dirs != NULL; dirs++)
+        if (strchr(source, '/') == NULL && is_plugin(*dirs, source))
+            return mem_printf("%s/%s", *dirs, source);
+    return NULL;
+}
+
 json_t *source_list(const char *dir)
 {
     struct dirent **entries;

@@ -11,6 +11,10 @@ enum { SOURCE_MAX_FILES = 64, SOURCE_MAX_BYTES = 1 << 20 };
  * file is not UTF-8 text), MH_IO; a sentence in `why`. */
 MH_MUST_USE enum mh_err source_read(const char *folder, json_t **out, char *why, size_t why_bytes);
 
+/* The folder that a source names: "file:FOLDER", or the first folder of that name in
+ * `dirs` (NULL at the end) with a plugin.lua in it. Malloc'ed; NULL where there is none. */
+char *source_folder(const char *const *dirs, const char *source);
+
 /* The names of the folders in `dir` that hold a plugin.lua, sorted; the caller owns
  * the array. Empty for a folder that cannot be read. */
 json_t *source_list(const char *dir);
