@@ -10,9 +10,11 @@ import { deliver } from './deliver.mjs';
 import { hook } from './hook.mjs';
 import { memory } from './memory.mjs';
 import { start } from './start.mjs';
+import { thousand } from './thousand.mjs';
+import { wake } from './wake.mjs';
 import { table } from './lib/table.mjs';
 
-const ALL = { accept, hook, deliver, start, memory };
+const ALL = { accept, hook, deliver, start, wake, memory, thousand };
 const MEASURES = { ...ALL, fsync };             // fsync only where it is named
 const OPTIONS = {
   fsync: { type: 'string', default: 'always' },         // moonhook's default

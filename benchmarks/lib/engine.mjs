@@ -10,17 +10,20 @@ const PROGRAM = process.env.MOONHOOK
   ?? fileURLToPath(new URL('../../build/moonhook', import.meta.url));
 
 /** A side as the benchmarks measure it, with `plugins` from `folder` installed. */
-export async function startEngine({ fsync, plugins = [], folder = PLUGINS }) {
+export async function startEngine({ fsync, plugins = [], folder = PLUGINS, flags = [],
+                                    data = tempDir() }) {
   if (!existsSync(PROGRAM)) throw new Error('build/moonhook is not built');
-  const data = tempDir();
+  const began = performance.now();
   const child = start([PROGRAM, 'serve', '--listen', '127.0.0.1:0', '--data', data, '--plugins',
-    folder, '--redis-fsync', fsync, '--allow-private', '127.0.0.0/8', '--log-level', 'warn'],
+    folder, '--redis-fsync', fsync, '--allow-private', '127.0.0.0/8', '--log-level', 'warn',
+    ...flags],
   { log: join(data, 'engine.log'), stdout: 'pipe' });
-  let said = '';
-  child.stdout.on('data', (text) => { said += text; });
+  let said = '', ready_ms;
+  child.stdout.on('data', (text) => { said += text; ready_ms ??= performance.now() - began; });
   const [, base] = await until(() => /^ready (http:\S+)$/m.exec(said), 'moonhook serve', { child });
   const key = readFileSync(join(data, 'admin.token'), 'utf8').trim();
   const engine = new Engine(child, base, key, join(data, 'redis/redis.sock'));
+  Object.assign(engine, { data, ready_ms });
   for (const source of plugins)
     await engine.target('/api/plugins/install', { source, config: {} });
   return engine;
