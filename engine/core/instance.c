@@ -80,6 +80,8 @@ static void on_loaded(void *arg, json_t *json)
     }
     bool same = manifest_same(&said, &i->manifest);
     manifest_deinit(&said);
+    if (!i->retired && i->ops->loaded != NULL)
+        i->ops->loaded(i->arg);
     if (!same)
         become_ready(i, MH_DENIED, "the plugin says otherwise than when it was approved");
     else if (i->manifest.setup)

@@ -19,6 +19,8 @@ struct instance_host {                      /* shared by all instances of an eng
 };
 
 struct instance_ops {
+    /* Its code has run; `ready` is next. May be NULL. */
+    void (*loaded)(void *arg);
     /* Once: MH_OK, or why not with a sentence; after a failure `ended` follows. */
     void (*ready)(void *arg, enum mh_err err, const char *message);
     void (*logged)(void *arg, struct hook_call *call, const char *level, const char *text);

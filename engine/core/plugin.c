@@ -223,6 +223,7 @@ static void back_off(struct plugin *p, enum mh_err why, const char *detail)
         p->deaths = 0;
     p->deaths++;
     p->restarts++;
+    start_line_leave(p->spec.starts, &p->turn);
     LOG_WARN("plugin_ended", "plugin=%s error=%s reason=%s restart_in_ms=%lld", p->target.id,
              err_code(why), log_quote(detail, quoted, sizeof quoted), (long long)backoff_ms(p));
     dispatch_pause(p->spec.dispatch, &p->target, true);
@@ -267,17 +268,29 @@ static void on_ready(void *arg, enum mh_err err, const char *message)
     free(kept);
 }
 
-static const struct instance_ops serving_ops = { on_ready, plugin_on_logged, plugin_on_breached,
-                                                 on_ended };
+static void leave_line(void *arg)
+{
+    struct plugin *p = arg;
+    start_line_leave(p->spec.starts, &p->turn);
+}
+
+static const struct instance_ops serving_ops = { leave_line, on_ready, plugin_on_logged,
+                                                 plugin_on_breached, on_ended };
+
+static void on_turn(struct start_turn *turn)
+{
+    struct plugin *p = container_of(turn, struct plugin, turn);
+    enum mh_err    err = instance_start(p->spec.host, &p->version.manifest, p->version.files,
+                                        p->version.config, &serving_ops, p, &p->instance);
+
+    if (err != MH_OK)
+        back_off(p, err, "moonhook-sandbox could not be started");
+}
 
 static void start_instance(struct plugin *p)
 {
-    enum mh_err err = instance_start(p->spec.host, &p->version.manifest, p->version.files,
-                                     p->version.config, &serving_ops, p, &p->instance);
-
     move(p, PLUGIN_STARTING, "");
-    if (err != MH_OK)
-        back_off(p, err, "moonhook-sandbox could not be started");
+    start_line_enter(p->spec.starts, &p->turn);
 }
 
 static void on_restart(struct timer *t)
@@ -335,6 +348,7 @@ struct plugin *plugin_new(const struct plugin_spec *spec, struct plugin_version 
     p->target.paused = true;
     p->logs = json_array();
     list_init(&p->stuck);
+    start_turn_init(&p->turn, on_turn);
     timer_init(&p->restart, spec->host->loop, on_restart);
     timer_init(&p->again, spec->host->loop, on_again);
     timer_init(&p->idle, spec->host->loop, on_idle);
@@ -362,6 +376,7 @@ static void end_instance(struct plugin *p)
 {
     struct instance *i = p->instance;
 
+    start_line_leave(p->spec.starts, &p->turn);
     timer_stop(&p->restart);
     timer_stop(&p->idle);
     p->instance = NULL;
@@ -386,6 +401,7 @@ void plugin_stop(struct plugin *p)
 void plugin_switched(struct plugin *p)
 {
     p->deaths = 0;
+    start_line_leave(p->spec.starts, &p->turn);
     timer_stop(&p->restart);
     if (p->instance == NULL) {
         if (p->state == PLUGIN_READY || p->state == PLUGIN_STARTING)

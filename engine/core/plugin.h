@@ -16,6 +16,7 @@
 
 #include "core/dispatch.h"
 #include "core/instance.h"
+#include "core/start_line.h"
 
 enum plugin_state { PLUGIN_STOPPED, PLUGIN_STARTING, PLUGIN_READY, PLUGIN_ASLEEP, PLUGIN_BACKOFF,
                     PLUGIN_REMOVED };
@@ -25,6 +26,7 @@ struct plugin;
 struct plugin_spec {
     const struct instance_host *host;
     struct dispatch            *dispatch;
+    struct start_line          *starts;     /* shared by all plugins */
     const struct schedule      *schedule;
     unsigned                    concurrency;
     int64_t                     idle_timeout_ms;    /* 0: no plugin ever sleeps */

@@ -16,6 +16,7 @@ struct plugin {
     plugin_tried         *tried_done;
     void                 *tried_arg;
     struct timer          restart, again, idle, cool;
+    struct start_turn     turn;             /* until its process has loaded it */
     struct list           stuck;            /* runs that could not be sent */
     int64_t               ready_since_ms, used_ms;
     unsigned              deaths;           /* in a row, without a steady minute between */

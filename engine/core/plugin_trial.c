@@ -35,8 +35,8 @@ static void on_warm_ended(void *arg, enum mh_err why, const char *detail)
     timer_stop(&p->cool);
 }
 
-static const struct instance_ops warm_ops = { on_warm_ready, plugin_on_logged, plugin_on_breached,
-                                             on_warm_ended };
+static const struct instance_ops warm_ops = { NULL, on_warm_ready, plugin_on_logged,
+                                              plugin_on_breached, on_warm_ended };
 
 static void keep_warm(struct plugin *p, struct instance *i)
 {
@@ -112,8 +112,8 @@ static void on_trial_ended(void *arg, enum mh_err why, const char *detail)
     p->tried = NULL;
 }
 
-static const struct instance_ops trial_ops = { on_trial_ready, plugin_on_logged, plugin_on_breached,
-                                              on_trial_ended };
+static const struct instance_ops trial_ops = { NULL, on_trial_ready, plugin_on_logged,
+                                               plugin_on_breached, on_trial_ended };
 
 void plugin_try(struct plugin *p, struct plugin_version *version, plugin_tried *done, void *arg)
 {

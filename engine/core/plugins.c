@@ -26,6 +26,7 @@ struct plugins {
     struct plugins_spec spec;
     struct map          entries;            /* by name */
     struct list         ops;                /* under way */
+    struct start_line   starts;
 };
 
 struct op {
@@ -45,6 +46,8 @@ struct plugins *plugins_new(const struct plugins_spec *spec)
 {
     struct plugins *ps = mem_alloc(sizeof *ps);
     ps->spec = *spec;
+    ps->spec.plugin.starts = &ps->starts;
+    start_line_init(&ps->starts);
     list_init(&ps->ops);
     return ps;
 }
@@ -147,6 +150,7 @@ static bool is_orphan(struct op *op)
 
 void plugins_free(struct plugins *ps)
 {
+    start_line_close(&ps->starts);
     while (!list_empty(&ps->ops))
         orphan(container_of(ps->ops.next, struct op, node));
     map_clear(&ps->entries, entry_free);
