@@ -22,6 +22,9 @@ const talk = (word) => `permissions = { "alerts:read" }, on_alert = function() r
 const call = (name, verb) => engine.post(`/api/plugins/${name}/${verb}`);
 const says = async (name, on = engine) => (await resultOf(on, name, 'alert')).result.says;
 
+const redis = (...args) => execFileSync('redis-cli',
+  ['-s', join(engine.data, 'redis', 'redis.sock'), ...args], { encoding: 'utf8', timeout: 5000 });
+
 // The engine's processes that live.
 function children(on) {
   return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid)).filter((pid) => {
@@ -264,5 +267,33 @@ describe('a rollback', () => {
     answers.forEach((answer) => answer());
     assert.deepEqual(await Promise.all([first, second]), ['old', 'new']);
     assert.deepEqual(receiver.requests.map((r) => r.url), ['/old', '/new']);
+  });
+
+  test('that Redis does not take changes nothing, and ends no call', async () => {
+    const answers = [];
+    receiver.answer = () => new Promise((resolve) => { answers.push(() => resolve({})); });
+    const asking = `permissions = { "alerts:read", "http:127.0.0.1:${receiver.port}" },
+      on_alert = function() http.get("${receiver.url}/old"):expect(200) return { says = "old" } end,`;
+    const plugin = new PluginFolder('unkept', asking, { before: HTTP });
+    await engine.ok(200, plugin.install(engine));
+    const under_way = says('unkept');
+    await receiver.got(1);
+    plugin.write(talk('new'), { version: '2.0.0' });
+    await engine.ok(200, call('unkept', 'reload'));
+
+    redis('rename', 'mh:{c}:plugins', 'kept');
+    redis('set', 'mh:{c}:plugins', 'of another type');
+    assertProblem(await call('unkept', 'rollback'), 503);
+    plugin.write(talk('newer'), { version: '3.0.0' });
+    assertProblem(await call('unkept', 'reload'), 503);
+    redis('rename', 'kept', 'mh:{c}:plugins');
+    const { version, previous_version: previous } = await installed(engine, 'unkept');
+    assert.deepEqual([version, previous, await says('unkept')], ['2.0.0', '1.0.0', 'new']);
+
+    answers[0]();
+    assert.equal(await under_way, 'old');
+    assert.equal(receiver.requests.length, 1);
+    const back = await engine.ok(200, call('unkept', 'rollback'));
+    assert.equal(back.version, '1.0.0');
   });
 });
