@@ -45,7 +45,8 @@ static void show_install(const json_t *answer)
 static void show_state(const json_t *answer)
 {
     static const struct column columns[] = {
-        { "name", "name" }, { "version", "version" }, { "status", "status" }, { 0 } };
+        { "name", "name" }, { "version", "version" }, { "before", "previous_version" },
+        { "status", "status" }, { 0 } };
 
     print_fields(answer, columns, 0);
 }

@@ -109,6 +109,7 @@ describe('client commands', () => {
     ['plugin list', 'GET', '/api/plugins/installed'],
     ['plugin remove slack', 'DELETE', '/api/plugins/slack'],
     ['plugin reload slack', 'POST', '/api/plugins/slack/reload'],
+    ['plugin rollback slack', 'POST', '/api/plugins/slack/rollback'],
     ['plugin enable slack', 'POST', '/api/plugins/slack/enable'],
     ['plugin disable slack', 'POST', '/api/plugins/slack/disable'],
     ['plugin logs slack', 'GET', '/api/plugins/slack/logs'],
