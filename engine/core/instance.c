@@ -188,6 +188,15 @@ void instance_retire(struct instance *i)
     sandbox_finish(i->sandbox);
 }
 
+size_t instance_retired_count(const struct instance_host *host, const char *plugin)
+{
+    size_t count = 0;
+
+    list_for_each(node, after, host->retired)
+        count += strcmp(container_of(node, struct instance, node)->manifest.name, plugin) == 0;
+    return count;
+}
+
 void instance_stop_retired(const struct instance_host *host)
 {
     while (!list_empty(host->retired))

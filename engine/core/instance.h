@@ -43,6 +43,9 @@ void instance_stop(struct instance *i);
 /* Ends it when its last call has ended; no callback comes any more. */
 void instance_retire(struct instance *i);
 
+/* How many of this plugin were retired and still have calls. */
+size_t instance_retired_count(const struct instance_host *host, const char *plugin);
+
 /* Stops those that were retired and are still at it: the engine ends. */
 void instance_stop_retired(const struct instance_host *host);
 

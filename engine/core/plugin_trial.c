@@ -4,7 +4,8 @@
 
 #include <stdlib.h>
 
-enum { WARM_MS = 60000 };                   /* where plugins never sleep */
+enum { WARM_MS = 60000,                     /* where plugins never sleep */
+       MAX_RETIRED = 16 };
 
 /* ---- The version before ---------------------------------------------------------------------- */
 
@@ -115,8 +116,15 @@ static void on_trial_ended(void *arg, enum mh_err why, const char *detail)
 static const struct instance_ops trial_ops = { NULL, on_trial_ready, plugin_on_logged,
                                                plugin_on_breached, on_trial_ended };
 
+/* Each change may leave a process with calls behind, of which there are only so many. */
 void plugin_try(struct plugin *p, struct plugin_version *version, plugin_tried *done, void *arg)
 {
+    if (instance_retired_count(p->spec.host, p->target.id) >= MAX_RETIRED) {
+        plugin_version_deinit(version);
+        done(arg, MH_BUSY, "too many processes of versions before it still have calls to end; "
+             "try again in a moment");
+        return;
+    }
     p->tried_version = *version;
     *version = (struct plugin_version){ 0 };
     p->tried_done = done;

@@ -294,7 +294,7 @@ static void on_tried(void *arg, enum mh_err err, const char *message)
 
     op->trying = false;
     if (err != MH_OK) {
-        refuse(op, MH_INVALID, "the plugin does not start: %s", message);
+        refuse(op, err == MH_BUSY ? err : MH_INVALID, "the plugin does not start: %s", message);
         return;
     }
     struct plugin *p = plugin_of(op);

@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { BUSY_MS = 10, REASON_BYTES = 1024 };
+enum { BUSY_MS = 10, CROWDED_MS = 500, REASON_BYTES = 1024 };
 
 struct watch {
     struct plugins    *ps;
@@ -46,8 +46,12 @@ static void on_reloaded(void *arg, enum mh_err err, json_t *answer)
                  (double)(clock_mono_us() - w->since_us) / 1000.0);
     else
         log_reason(w, answer);
-    if (w->changed)
-        timer_start(&w->again, 0);
+    if (err == MH_BUSY) {                   /* what was saved is still to be tried */
+        json_decref(w->seen);
+        w->seen = json_null();
+    }
+    if (w->changed || err == MH_BUSY)
+        timer_start(&w->again, err == MH_BUSY ? CROWDED_MS : 0);
 }
 
 static void log_file(const struct watch *w, const char *file)

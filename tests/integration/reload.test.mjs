@@ -15,7 +15,11 @@ const receiver = new Receiver();
 
 before(() => Promise.all([engine.start(), receiver.start()]));
 after(() => Promise.all([engine.stop(), receiver.stop()]));
-beforeEach(() => receiver.reset());
+beforeEach(async () => {
+  for (const { name } of (await engine.get('/api/plugins/installed')).json)
+    await engine.ok(200, engine.delete(`/api/plugins/${name}`));
+  receiver.reset();
+});
 
 const HTTP = 'local http = require "moonhook.http"';
 const talk = (word) => `permissions = { "alerts:read" }, on_alert = function() return { says = "${word}" } end,`;
@@ -109,7 +113,30 @@ describe('a thousand reloads', () => {
     answers[0]();
     assert.deepEqual((await waiting).result, { old: 200 });
     assert.equal(receiver.requests.length, 1);
-    await engine.delete('/api/plugins/steady');
+  });
+});
+
+describe('reloads that each leave a process with a call behind', () => {
+  test('are refused when there are too many, until those have ended', async () => {
+    const answers = [];
+    receiver.answer = () => new Promise((resolve) => { answers.push(() => resolve({})); });
+    const version = (v) => [`permissions = { "alerts:read", "http:127.0.0.1:${receiver.port}" },
+      on_alert = function() http.get("${receiver.url}/${v}"):expect(200) end,`, { before: HTTP }];
+    const plugin = new PluginFolder('crowded', ...version(0));
+    await engine.ok(200, plugin.install(engine));
+    let got = { status: 200 }, v = 0;
+    for (; got.status === 200 && v < 50; v++) {
+      await engine.event('alert');
+      await receiver.got(v + 1);
+      plugin.write(...version(v + 1));
+      got = await call('crowded', 'reload');
+    }
+    assertProblem(got, 429);
+    assert.match(got.json.detail, /still have calls to end/);
+    answers.forEach((answer) => answer());
+    await engine.idle();
+    await engine.ok(200, call('crowded', 'reload'));
+    assert.equal(receiver.requests.length, v);
   });
 });
 
@@ -150,7 +177,6 @@ describe('a new version never takes over', () => {
       assert.deepEqual([now.version, now.status, now.metrics.pid, now.previous_version],
                        ['1.0.0', 'ready', pid, null]);
       assertProblem(await call(plugin.name, 'rollback'), 409);
-      await engine.delete(`/api/plugins/${plugin.name}`);
     });
 });
 
