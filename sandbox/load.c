@@ -235,11 +235,14 @@ static void write_endpoints(lua_State *L, int plugin, struct buf *out)
 
 static void write_jail(lua_State *L, struct buf *out)
 {
-    const char *const *layer = jail_layers();
+    const char *comma = "";
 
     must(L, buf_puts(out, ",\"jail\":["));
-    for (size_t i = 0; layer[i] != NULL; i++)
-        must(L, buf_printf(out, "%s\"%s\"", i ? "," : "", layer[i]));
+    for (int i = 0; i < LAYER_COUNT; i++)
+        if (layer_in(jail_layers(), (enum layer)i)) {
+            must(L, buf_printf(out, "%s\"%s\"", comma, layer_name((enum layer)i)));
+            comma = ",";
+        }
     must(L, buf_puts(out, "]"));
 }
 

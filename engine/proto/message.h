@@ -23,7 +23,7 @@
  *           REQUEST is refused
  *   LOADED  the manifest: {"name","version","author","description","categories",
  *            "permissions","config","limits","fail","hooks":["on_alert",..],
- *            "setup":bool,"setup_at":"plugin.lua:9"}              -
+ *            "setup":bool,"setup_at":"plugin.lua:9","jail":["seccomp",..]}  -
  *   FAILED  {"code","message","trace"}                            -
  *   CALL    {"hook":"on_alert","attempt":1,"delivery_id":"..","arg":"data"|"event"|"none"}
  *                                          the event: {"id","event","timestamp","org_id","data"}

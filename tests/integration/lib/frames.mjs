@@ -35,9 +35,9 @@ export const LIMITS = { timeout_ms: 5000, memory_bytes: 32 << 20, result_bytes: 
                         log_lines: 64 };
 
 export class Sandbox {
-  constructor(program, { memory = 32 << 20, jit = "nojit", stderr = "ignore" } = {}) {
-    this.child = spawn(program, [String(memory), jit],
-                       { stdio: ["ignore", "ignore", stderr, "pipe"], env: {} });
+  constructor(program, { memory = 32 << 20, jit = "nojit", args = [String(memory), jit],
+                         stderr = "ignore", uid, gid } = {}) {
+    this.child = spawn(program, args, { stdio: ["ignore", "ignore", stderr, "pipe"], env: {}, uid, gid });
     this.socket = this.child.stdio[3];
     this.exit = once(this.child, "exit").then(([code, signal]) => ({ code, signal }));
     this.frames = [];
