@@ -1,7 +1,7 @@
 /* engine.c - the running engine: everything started in order, and stopped in order.
  *
  * Start: data directory, master key, managed Redis, connection, pipeline; when Redis
- * answers: keys, webhooks, plugins; when the queue has joined: the HTTP server, and
+ * answers: the jail probed, keys, webhooks, plugins; when the queue has joined: the HTTP server, and
  * the line `ready http://ADDR:PORT`. Stop (SIGTERM, SIGINT): no new connections, no
  * new attempts; what is under way ends, at most drain-timeout; what is left goes
  * back to the queue; then each part in reverse order. A second signal ends at once. */
@@ -39,6 +39,7 @@ struct engine {
     char                  *shipped_dir, *sandbox_program;
     struct policy_ranges   private_allowed;
     struct schedule        webhook_schedule, plugin_schedule;
+    struct jail            jail;
     struct instance_host   host_of_plugins;
     struct list            retired_instances;
     struct vault          *vault;
@@ -218,13 +219,29 @@ static void on_step_loaded(void *arg, enum mh_err err)
     load_next(e);
 }
 
+static void on_jail_known(void *arg, enum mh_err err)
+{
+    struct engine *e = arg;
+
+    e->loading = false;
+    if (e->stopping)
+        return;
+    if (err != MH_OK) {                     /* the log has said why */
+        begin_stop(e, 1);
+        return;
+    }
+    e->loaded_steps++;
+    load_next(e);
+}
+
 /* The queue joins only when targets are known: claims need them. */
 static void load_next(struct engine *e)
 {
-    enum { KEYS, ENDPOINTS, PLUGINS, DONE };
+    enum { JAIL, KEYS, ENDPOINTS, PLUGINS, DONE };
 
     e->loading = e->loaded_steps < DONE;
     switch (e->loaded_steps) {
+    case JAIL:      jail_probe(&e->jail, &e->loop, e->sandbox_program, on_jail_known, e); break;
     case KEYS:      keys_load(e->keys, e->settings->data, on_step_loaded, e); break;
     case ENDPOINTS: endpoints_load(e->endpoints, on_step_loaded, e); break;
     case PLUGINS:   plugins_load(e->plugins, on_step_loaded, e); break;
@@ -291,7 +308,7 @@ static void make_pipeline(struct engine *e)
     e->broker = broker_new(e->http);
     list_init(&e->retired_instances);
     e->host_of_plugins = (struct instance_host){ .loop = &e->loop, .broker = e->broker,
-        .program = e->sandbox_program, .retired = &e->retired_instances,
+        .jail = &e->jail, .program = e->sandbox_program, .retired = &e->retired_instances,
         .ceilings = {
 #define X(NAME, field, manifest, unit, otherwise, setting, what) .field = s->setting,
             MH_LIMITS(X)
@@ -316,12 +333,13 @@ static void make_targets(struct engine *e)
         .watch = s->watch });
     e->api = (struct api){ .loop = &e->loop, .keys = e->keys, .queue = e->queue,
         .dispatch = e->dispatch, .plugins = e->plugins, .endpoints = e->endpoints,
-        .broker = e->broker, .redis = e->redis };
+        .broker = e->broker, .redis = e->redis, .jail = &e->jail };
 }
 
 static enum mh_err start(struct engine *e)
 {
     find_programs(e);
+    e->jail.full = strcmp(e->settings->require_jail, "full") == 0;
     enum mh_err err = parse_settings(e);
     if (err == MH_OK && access(e->sandbox_program, X_OK) != 0)
         err = bad_setting("sandbox", e->sandbox_program, "the moonhook-sandbox program");

@@ -21,6 +21,7 @@ struct api {                                /* what handlers work on; all borrow
     struct endpoints *endpoints;
     struct broker    *broker;
     struct redis     *redis;
+    const struct jail *jail;
     bool              ready;                /* everything is loaded */
     bool              draining;
 };

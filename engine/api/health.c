@@ -2,6 +2,7 @@
 #include "api/routes.h"
 
 #include "base/util.h"
+#include "core/jail.h"
 #include "core/metrics.h"
 
 #include <stdlib.h>
@@ -127,6 +128,7 @@ void health_metrics(struct api_call *c)
     write_pipeline(&out, c->api);
     write_plugins(&out, c->api);
     write_broker(&out, c->api);
+    jail_metrics(c->api->jail, &out);
     char *text = buf_take(&out, &bytes);
     api_answer_text(c, 200, "text/plain; version=0.0.4; charset=utf-8", text, bytes);
 }

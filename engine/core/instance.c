@@ -144,7 +144,8 @@ enum mh_err instance_start(const struct instance_host *host, const struct manife
     i->config = json_deep_copy(config);
     json_t *shown = manifest_tokens(&i->manifest, config, &i->seals);
     struct sandbox_spec spec = {
-        .loop = host->loop, .program = host->program, .plugin = manifest->name,
+        .loop = host->loop, .program = host->program,
+        .required_layers = jail_required(host->jail), .plugin = manifest->name,
         .limits = limits_of(manifest->limits, &host->ceilings), .jit = manifest->jit, .files = files,
         .config = shown, .ops = &sandbox_ops, .arg = i,
     };
@@ -261,7 +262,8 @@ enum mh_err instance_inspect(const struct instance_host *host, const char *name,
     struct inspection  *x = mem_alloc(sizeof *x);
     json_t             *config = json_object();
     struct sandbox_spec spec = {
-        .loop = host->loop, .program = host->program, .plugin = name,
+        .loop = host->loop, .program = host->program,
+        .required_layers = jail_required(host->jail), .plugin = name,
         .limits = { .memory_bytes = INSPECT_MEMORY_BYTES, .timeout_ms = INSPECT_TIMEOUT_MS,
                     .cpu_ms = INSPECT_TIMEOUT_MS },
         .manifest_only = true, .files = files, .config = config, .ops = &ops, .arg = x,

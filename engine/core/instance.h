@@ -7,12 +7,14 @@
 #pragma once
 
 #include "core/broker.h"
+#include "core/jail.h"
 
 struct instance;
 
 struct instance_host {                      /* shared by all instances of an engine */
     uv_loop_t     *loop;
     struct broker *broker;
+    const struct jail *jail;
     const char    *program;                 /* moonhook-sandbox */
     struct limits  ceilings;                /* the most that plugins may ask for */
     struct list   *retired;                 /* those that are ending their last calls */

@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "core/delivery.h"
 #include "core/hook_story.h"
+#include "core/jail.h"
+#include "core/sandbox_frame.h"
 #include "core/sandbox_load.h"
 #include "proto/message.h"
 
@@ -16,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LOG_BYTES = 2048, DETAIL_BYTES = 512,
+enum { DETAIL_BYTES = 512, CLOSED_GRACE_MS = 1000,
        GRACE_US = 20000 };                  /* past its time, for the hook to end with a traceback */
 
 struct sandbox {
@@ -27,11 +29,13 @@ struct sandbox {
     struct timer    deadline;
     struct list     calls, turns;
     size_t          call_count;
+    unsigned        layers, stray_logs;     /* stray: of no call */
     uint32_t        next_id;
     int64_t         head_since_us, started_us, loaded_us;
     int64_t         cpu_us;                 /* of the process, when the last turn ended */
     struct bucket   log_lines, log_bytes;
     bool            loaded, finishing;
+    bool            closed;                 /* its end of the socket */
     bool            ending;                 /* killed, or gone */
     bool            stopped;                /* by its owner, who hears no more of it */
     enum mh_err     why;                    /* MH_OK until something is wrong */
@@ -170,6 +174,10 @@ static void on_deadline(struct timer *t)
     struct sandbox   *s = container_of(t, struct sandbox, deadline);
     struct hook_call *head = head_of(s);
 
+    if (s->closed) {
+        kill_for(s, MH_PROTOCOL, "the sandbox closed its socket and lived on");
+        return;
+    }
     if (!s->loaded) {
         kill_for(s, MH_TIMEOUT, "loading the plugin took longer than its timeout");
         return;
@@ -197,43 +205,6 @@ static struct hook_call *call_of(struct sandbox *s, uint32_t id)
     return NULL;
 }
 
-static json_t *parse_head(const struct frame *f)
-{
-    struct json_fault fault;
-    json_t           *head = NULL;
-
-    if (json_parse(f->head, f->head_bytes, &head, &fault) != MH_OK)
-        return NULL;
-    if (!json_is_object(head)) {
-        json_decref(head);
-        return NULL;
-    }
-    return head;
-}
-
-static void read_retry(const json_t *head, struct hook_result *r)
-{
-    const json_t *retry = json_object_get(head, "retry");
-    const json_t *after = json_object_get(retry, "after_s");
-
-    r->never = json_bool_of(retry, "never", false);
-    if (json_is_number(after) && json_number_value(after) >= 0 && json_number_value(after) < 1e9)
-        r->retry_after_ms = (int64_t)(json_number_value(after) * 1000);
-}
-
-/* The result is held against the grammar, then kept as the text that it is. */
-static enum mh_err read_value(const struct frame *f, struct hook_result *r, struct json_fault *fault)
-{
-    json_t *value = NULL;
-
-    if (f->body_bytes > 0 && json_parse(f->body, f->body_bytes, &value, fault) != MH_OK)
-        return MH_RESULT;
-    json_decref(value);
-    r->facts = f->body_bytes > 0 ? mem_printf("\"result\":%.*s", (int)f->body_bytes, f->body)
-                                 : mem_strdup("\"result\":null");
-    return MH_OK;
-}
-
 /* What the process says of its own limits is believed: it can harm nobody but itself. */
 static void read_error(struct sandbox *s, struct hook_call *call, json_t *head,
                        struct hook_result *r)
@@ -241,7 +212,7 @@ static void read_error(struct sandbox *s, struct hook_call *call, json_t *head,
     r->err = err_from_code(json_text_of(head, "code", "plugin_error"));
     if (r->err == MH_OK || r->err == MH_INTERNAL)
         r->err = MH_PLUGIN;
-    read_retry(head, r);
+    sandbox_frame_retry(head, r);
     r->message = json_text_of(head, "message", "");
     bool                too_large = json_bool_of(head, "too_large", false);
     struct hook_failure f = { r->err, too_large ? LIMIT_RESULT : hook_limit_of(r->err), r->message,
@@ -259,7 +230,7 @@ static void take_value(struct sandbox *s, struct hook_call *call, const struct f
         snprintf(detail, sizeof detail, "the result is larger than %lld KiB (limits.result_kb)",
                  (long long)s->spec.limits.result_bytes / 1024);
         fail_call(s, call, MH_RESULT, LIMIT_RESULT, detail);
-    } else if (read_value(f, &r, &fault) != MH_OK) {
+    } else if (sandbox_frame_value(f, &r, &fault) != MH_OK) {
         snprintf(detail, sizeof detail, "the result %s", fault.text);
         fail_call(s, call, MH_RESULT, LIMIT_NONE, detail);
     } else {
@@ -316,24 +287,40 @@ static bool may_log(struct sandbox *s, struct hook_call *call, size_t bytes)
 
 static void on_log(struct sandbox *s, const struct frame *f, json_t *head)
 {
-    struct hook_call *call = call_of(s, (uint32_t)json_int_of(head, "call", 0));
-    const char       *level = json_text_of(head, "level", "info");
-    size_t            bytes = f->body_bytes < LOG_BYTES ? f->body_bytes : LOG_BYTES;
+    int64_t           id = json_int_of(head, "call", 0);
+    struct hook_call *call = id != 0 ? call_of(s, (uint32_t)id) : NULL;
+    const char       *level = sandbox_frame_level(head);
 
-    if (!may_log(s, call, bytes))
+    if (level == NULL || (id != 0 && (call == NULL || call != head_of(s)))) {
+        kill_for(s, MH_PROTOCOL, "a log line came for a hook that is not running");
         return;
-    json_t *text = delivery_text(f->body, bytes);
+    }
+    if ((*(call ? &call->log_lines : &s->stray_logs))++ > SANDBOX_LOGS_PER_CALL) {
+        kill_for(s, MH_PROTOCOL, "more log lines came than a sandbox lets through");
+        return;
+    }
+    if (!may_log(s, call, f->body_bytes))
+        return;
+    json_t *text = delivery_text(f->body, f->body_bytes);
     if (call != NULL)
-        hook_keep_log(call, level, text, bytes);
+        hook_keep_log(call, level, text, f->body_bytes);
     s->spec.ops->logged(s->spec.arg, call, level, json_string_value(text));
     json_decref(text);
 }
 
 static void on_loaded(struct sandbox *s, const struct frame *f, json_t *head)
 {
+    char lacks[JAIL_TEXT_BYTES];
+
     (void)f;
     if (s->loaded) {
         kill_for(s, MH_PROTOCOL, "LOADED came twice");
+        return;
+    }
+    s->layers = jail_layers_of(s->child, head);
+    unsigned missing = (s->spec.required_layers | layers_must()) & ~s->layers;
+    if (missing != 0) {
+        kill_for(s, MH_JAIL, jail_lacks(missing, lacks));
         return;
     }
     s->loaded = true;
@@ -346,6 +333,10 @@ static void on_loaded(struct sandbox *s, const struct frame *f, json_t *head)
 static void on_failed(struct sandbox *s, const struct frame *f, json_t *head)
 {
     (void)f;
+    if (s->loaded) {
+        kill_for(s, MH_PROTOCOL, "FAILED came after LOADED");
+        return;
+    }
     s->why = MH_PLUGIN;
     snprintf(s->detail, sizeof s->detail, "%s", json_text_of(head, "message", "the plugin did not load"));
     s->spec.ops->failed(s->spec.arg, s->detail);
@@ -362,20 +353,19 @@ static void received(void *arg, const struct frame *f)
         { MSG_LOADED, on_loaded }, { MSG_FAILED, on_failed },
     };
     struct sandbox *s = arg;
-    json_t         *head = parse_head(f);
+    json_t         *head = NULL;
+    const char     *why = NULL;
 
-    if (s->ending) {
-        json_decref(head);
+    if (s->ending)
+        return;
+    if (sandbox_frame_read(f, &head, &why) != MH_OK) {
+        kill_for(s, MH_PROTOCOL, why);
         return;
     }
-    for (size_t i = 0; head != NULL && i < ARRAY_LEN(table); i++)
-        if (table[i].type == f->type) {
+    for (size_t i = 0; i < ARRAY_LEN(table); i++)
+        if (table[i].type == f->type)
             table[i].take(s, f, head);
-            json_decref(head);
-            return;
-        }
     json_decref(head);
-    kill_for(s, MH_PROTOCOL, "a message that the sandbox may not send");
 }
 
 /* ---- Life ------------------------------------------------------------------------------------- */
@@ -401,10 +391,16 @@ static void kill_for(struct sandbox *s, enum mh_err why, const char *detail)
     child_signal(s->child, SIGKILL);
 }
 
+/* A process that ends closes its socket first, so it gets a moment to be gone. */
 static void channel_ended(void *arg, enum mh_err why)
 {
+    struct sandbox *s = arg;
+
+    s->closed = true;
     if (why == MH_PROTOCOL)
-        kill_for(arg, MH_PROTOCOL, "bytes that are no frame");
+        kill_for(s, MH_PROTOCOL, "bytes that are no frame");
+    else if (!s->ending)
+        timer_start(&s->deadline, CLOSED_GRACE_MS);
 }
 
 void sandbox_finish(struct sandbox *s)
@@ -419,7 +415,11 @@ static void describe_end(struct sandbox *s, int status)
     if (s->why != MH_OK || s->finishing)
         return;
     s->why = MH_CRASHED;
-    if (WIFSIGNALED(status))
+    int layer = WIFEXITED(status) ? WEXITSTATUS(status) - LAYER_EXIT_STATUS : -1;
+    if (!s->loaded && layer >= 0 && layer < LAYER_COUNT) {
+        s->why = MH_JAIL;
+        jail_lacks(1u << layer, s->detail);
+    } else if (WIFSIGNALED(status))
         snprintf(s->detail, sizeof s->detail, "the process was ended by signal %d (%s)",
                  WTERMSIG(status), WTERMSIG(status) == SIGSYS ? "a forbidden system call"
                                                                : strsignal(WTERMSIG(status)));
@@ -524,6 +524,7 @@ enum mh_err sandbox_call(struct sandbox *s, struct hook_call *call)
     call->logs = NULL;
     call->log_bytes = 0;
     call->breached = 0;
+    call->log_lines = 0;
     call->request = NULL;
     list_init(&call->node);
     list_init(&call->turn);
@@ -537,6 +538,7 @@ enum mh_err sandbox_call(struct sandbox *s, struct hook_call *call)
 }
 
 size_t sandbox_calls(const struct sandbox *s) { return s->call_count; }
+unsigned sandbox_layers(const struct sandbox *s) { return s->layers; }
 int    sandbox_pid(const struct sandbox *s) { return s->child ? child_pid(s->child) : 0; }
 
 double sandbox_start_ms(const struct sandbox *s)
@@ -575,6 +577,6 @@ void sandbox_reply(struct sandbox *s, struct hook_call *call, const char *head,
         .body_bytes = body_bytes });
     if (err == MH_OK)
         begin_turn(s, call);
-    else
+    else if (err != MH_IO)                  /* else it is gone, which ends the call */
         kill_for(s, MH_PROTOCOL, "the sandbox does not read what it is sent");
 }

@@ -16,6 +16,7 @@
 #include "core/manifest.h"
 #include "io/channel.h"
 #include "io/child.h"
+#include "proto/layer.h"
 
 struct sandbox;
 struct hook_call;
@@ -45,6 +46,7 @@ struct hook_call {
     json_t             *logs;
     size_t              log_bytes;
     unsigned            breached;           /* a bit per limit */
+    unsigned            log_lines;          /* that came, kept or not */
     void               *request;            /* of the broker, while suspended */
 };
 
@@ -67,6 +69,7 @@ struct sandbox_spec {
     const char   *program, *plugin;
     struct limits limits;
     bool          jit, manifest_only;
+    unsigned      required_layers;          /* of the jail, besides those that must hold */
     const json_t *files;                    /* name to source; borrowed during the call */
     const json_t *config;                   /* what Lua sees; borrowed during the call */
     const struct sandbox_ops *ops;
@@ -86,6 +89,7 @@ void sandbox_finish(struct sandbox *s);
 MH_MUST_USE enum mh_err sandbox_call(struct sandbox *s, struct hook_call *call);
 size_t sandbox_calls(const struct sandbox *s);
 int    sandbox_pid(const struct sandbox *s);
+unsigned sandbox_layers(const struct sandbox *s);    /* of the jail; none before LOADED */
 double sandbox_start_ms(const struct sandbox *s);   /* from spawn to LOADED */
 
 int64_t hook_call_left_ms(const struct hook_call *call);

@@ -1,6 +1,7 @@
 /* sandbox_load.c - see sandbox_load.h. */
 #include "core/sandbox_load.h"
 
+#include "core/sandbox_frame.h"
 #include "proto/message.h"
 
 #include <stdlib.h>
@@ -40,7 +41,7 @@ static enum mh_err send_load(struct channel *channel, const struct sandbox_spec 
                              "timeout_ms", (json_int_t)spec->limits.timeout_ms,
                              "cpu_ms", (json_int_t)spec->limits.cpu_ms,
                              "result_bytes", (json_int_t)spec->limits.result_bytes,
-                             "log_lines", SANDBOX_LOG_LINES,
+                             "log_lines", SANDBOX_LOGS_PER_CALL,
                              "jit", (int)spec->jit, "mode", spec->manifest_only ? "manifest" : "serve");
     enum mh_err err = head ? send_text(channel, MSG_LOAD, head, NULL, 0) : MH_NOMEM;
 

@@ -3,7 +3,5 @@
 
 #include "core/sandbox.h"
 
-enum { SANDBOX_LOG_LINES = 64 };            /* that one call may send */
-
 /* As channel_send(). */
 MH_MUST_USE enum mh_err sandbox_send_plugin(struct channel *channel, const struct sandbox_spec *spec);

@@ -35,6 +35,8 @@
       "reload a plugin when a file in its folder is saved")                                        \
     X(sandbox, TEXT, "sandbox", "", 0, 0, "PROGRAM",                                               \
       "the sandbox program; none: moonhook-sandbox beside moonhook")                               \
+    X(require_jail, TEXT, "require-jail", "best", 0, 0, "best|full",                               \
+      "full: refuse to run where the kernel lacks a layer of the plugins' jail")                   \
     X(allow_private, LIST, "allow-private", "", 0, 0, "CIDR",                                      \
       "private addresses that plugins and webhooks may reach")                                     \
     X(ca_file, TEXT, "ca-file", "", 0, 0, "FILE",                                                  \

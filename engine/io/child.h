@@ -36,6 +36,9 @@ MH_MUST_USE enum mh_err child_adopt(uv_loop_t *loop, int pid,
 enum { CHILD_STATUS_BYTES = 24 };
 const char *child_status_text(int wait_status, char out[CHILD_STATUS_BYTES]);
 
+/* The number behind `field` of /proc/PID/status; -1 where the kernel does not tell. */
+int  child_kernel_says(const struct child *c, const char *field);
+
 int  child_pid(const struct child *c);
 
 /* CPU time of the process that was started so far, user and system; 0 once it has ended. */

@@ -4,11 +4,15 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { build, Engine, folder } from './lib/engine.mjs';
 import { Sandbox } from './lib/frames.mjs';
+import { PluginFolder } from './lib/plugins.mjs';
 import { SANDBOXES } from './lib/programs.mjs';
 import { plugin } from './lib/sandbox_suite.mjs';
+import { eventually } from './lib/wait.mjs';
 
 const [program] = SANDBOXES;
 const NOBODY = { uid: 65534, gid: 65534 };
@@ -75,5 +79,52 @@ describe('a sandbox', () => {
     const { sandbox, jail } = await loaded({ program: `${program}-without-landlock` });
     t.after(() => sandbox.close());
     assert.deepEqual(jail, LAYERS.filter((name) => name !== 'landlock'));
+  });
+});
+
+describe('an engine', () => {
+  const LACKING = ['--sandbox', `${program}-without-landlock`];
+  const PLUGIN = new PluginFolder('jailed', 'permissions = { "alerts:read" }, on_alert = function() end,');
+  const serve = async (t, flags = []) => {
+    const engine = await new Engine({ flags }).start();
+    t.after(() => engine.stop());
+    return engine;
+  };
+  const layer = (engine, name) => engine.metric('moonhook_jail_layer', `{layer="${name}"}`);
+
+  test('says before it is ready which layers hold', async (t) => {
+    const engine = await serve(t, ['--require-jail', 'full']);
+    const line = engine.lines.find((l) => l.includes('event=jail '));
+    assert.match(line, new RegExp(`level=info event=jail layers="${LAYERS.join(',')}" missing=""$`));
+    for (const name of LAYERS) assert.equal(await layer(engine, name), 1, name);
+  });
+
+  test('warns of a layer that the kernel lacks, and serves', async (t) => {
+    const engine = await serve(t, LACKING);
+    assert.match(engine.lines.find((l) => l.includes('event=jail ')), /level=warn .* missing="landlock"$/);
+    assert.deepEqual([await layer(engine, 'landlock'), await layer(engine, 'seccomp')], [0, 1]);
+    await engine.ok(200, PLUGIN.install(engine));
+  });
+
+  test('refuses to run with less than --require-jail full, in one line', () => {
+    const { status, stdout, stderr } = spawnSync(join(build, 'moonhook'), ['serve', '--listen', '127.0.0.1:0',
+      '--data', folder(), '--require-jail', 'full', ...LACKING], { encoding: 'utf8' });
+    assert.deepEqual([status, stdout], [1, ''], stderr);
+    const lines = stderr.split('\n').filter((l) => /level=(warn|error)/.test(l));
+    assert.equal(lines.length, 1, stderr);
+    assert.match(lines[0], /event=jail_incomplete .*missing="landlock".*landlock among lsm=; or say --require-jail best"$/);
+  });
+
+  test('that is killed takes its sandboxes with it, also those that compute', async (t) => {
+    const engine = await serve(t);
+    const busy = new PluginFolder('busy', 'permissions = { "alerts:read" }, limits = { timeout_ms = 10000 },'
+      + 'on_alert = function() while true do pcall(function() while true do end end) end end,');
+    await engine.ok(200, PLUGIN.install(engine));
+    await engine.ok(200, busy.install(engine));
+    const pids = (await engine.get('/api/plugins/installed')).json.map(({ metrics }) => metrics.pid);
+    await engine.event('alert');
+    await eventually(async () => await engine.metric('moonhook_deliveries_in_flight') > 0, 'a hook under way');
+    await engine.kill();
+    await eventually(() => pids.every((pid) => !existsSync(`/proc/${pid}`)), 'the end of both sandboxes');
   });
 });
