@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 enum { DETAIL_BYTES = 512, CLOSED_GRACE_MS = 1000,
+       CALLS_QUEUED_BYTES = 8 * 1024 * 1024,        /* past it calls wait; replies may not */
        GRACE_US = 20000 };                  /* past its time, for the hook to end with a traceback */
 
 struct sandbox {
@@ -518,6 +519,8 @@ enum mh_err sandbox_call(struct sandbox *s, struct hook_call *call)
 {
     if (s->ending)
         return MH_CANCELLED;
+    if (channel_queued(s->channel) > CALLS_QUEUED_BYTES)
+        return MH_BUSY;
     call->id = ++s->next_id ? s->next_id : ++s->next_id;
     call->left_us = s->spec.limits.timeout_ms * 1000;
     call->cpu_left_us = s->spec.limits.cpu_ms * 1000;

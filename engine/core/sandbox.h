@@ -85,7 +85,8 @@ void sandbox_stop(struct sandbox *s);
  * MH_OK. */
 void sandbox_finish(struct sandbox *s);
 
-/* `call->done` comes exactly once, not inside. */
+/* `call->done` comes exactly once, not inside. MH_BUSY: try again, it has not read yet what it
+ * was sent. */
 MH_MUST_USE enum mh_err sandbox_call(struct sandbox *s, struct hook_call *call);
 size_t sandbox_calls(const struct sandbox *s);
 int    sandbox_pid(const struct sandbox *s);

@@ -143,9 +143,11 @@ static void on_prepare(uv_prepare_t *prepare)
     flush(container_of(prepare, struct channel, prepare));
 }
 
+size_t channel_queued(const struct channel *c) { return c->out.len - c->out_sent; }
+
 enum mh_err channel_send(struct channel *c, const struct frame *frame)
 {
-    size_t queued = c->out.len - c->out_sent;
+    size_t queued = channel_queued(c);
 
     if (c->ended)
         return MH_IO;

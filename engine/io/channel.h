@@ -24,5 +24,7 @@ MH_MUST_USE enum mh_err channel_open(uv_loop_t *loop, const struct channel_ops *
 /* MH_TOO_LARGE, MH_BUSY (the queue is full), MH_NOMEM, MH_IO (the other side is gone;
  * `ended` came or comes). */
 MH_MUST_USE enum mh_err channel_send(struct channel *c, const struct frame *frame);
+/* Bytes that the other side has not been able to take. */
+size_t channel_queued(const struct channel *c);
 /* No callback comes after this. Frees on a later turn of the loop. */
 void channel_close(struct channel *c);

@@ -141,17 +141,17 @@ describe('an engine whose sandbox', () => {
     await unharmed(rss());
   });
 
-  test('never reads buffers no more than it may', async () => {
+  test('never reads is sent no more than its queue holds', async (t) => {
     const rssBefore = rss(), text = 'x'.repeat(900_000);
     await engine.ok(200, hostile('never_answers', 'deaf').install(engine));
-    const asked = Promise.all(Array.from({ length: 100 }, () => engine.event('misbehave', { text })));
-    await asked;
     let most = 0;
+    await Promise.all(Array.from({ length: 100 }, () => engine.event('misbehave', { text })));
     await eventually(async () => {
       most = Math.max(most, rss());
       return (await installed(engine, 'deaf')).metrics.restarts > 0;
     }, 'its end');
-    assert.ok(most - rssBefore < 400 * MIB, `grew by ${(most - rssBefore) / MIB} MiB`);
+    t.diagnostic(`grew by ${Math.round((most - rssBefore) / MIB)} MiB with 100 events of 0.9 MB under way`);
+    assert.ok(most - rssBefore < 240 * MIB, `grew by ${(most - rssBefore) / MIB} MiB`);
     await engine.ok(200, engine.delete('/api/plugins/deaf'));
     await eventually(() => children().length === 1, 'the end of every process but that of "good"');
   });
