@@ -457,8 +457,9 @@ json_t *plugin_describe(const struct plugin *p)
     json_put(metrics, "start_ms", p->state == PLUGIN_READY ? json_real(instance_start_ms(p->instance))
                                               : json_null());
     json_put(metrics, "limits_reached", describe_breaches(p));
-    json_t *described = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "name", m->name, "version",
-                                  m->version, "status", states[p->state].name, "reason", p->reason,
+    json_t *described = json_pack("{s:s, s:s, s:s, s:o, s:s, s:o, s:o}", "name", m->name, "version",
+                                  m->version, "status", states[p->state].name, "reason",
+                                  delivery_text(p->reason, strlen(p->reason)),
                                   "source", p->version.source, "config",
                                   manifest_mask(m, p->version.config), "metrics", metrics);
     json_put(described, "previous_version", p->before.files ? json_string(p->before.manifest.version)

@@ -111,6 +111,26 @@ describe('a plugin that', () => {
     await engine.ok(200, engine.delete('/api/plugins/patient'));
   });
 
+  test('fails to start with a long reason is listed with it, in whole characters', async () => {
+    receiver.reset();
+    const plugin = new PluginFolder('wordy', `permissions = { "alerts:read", "http:127.0.0.1:${receiver.port}" },
+      setup = function()
+        local text = http.get("${receiver.url}/state").body
+        if text ~= "ok" then error(text) end
+      end,
+      on_alert = function() end,`, { before: beforeTable });
+    await engine.ok(200, plugin.install(engine));
+    const { metrics } = await installed(engine, 'wordy');
+    for (const text of ['\u00e9', 'x\u00e9']) {       // one of them is cut inside a character
+      receiver.answer = () => ({ body: text.at(0) + '\u00e9'.repeat(1000) });
+      const { restarts } = (await installed(engine, 'wordy')).metrics;
+      if (restarts === 0) process.kill(metrics.pid, 'SIGKILL');
+      const pattern = new RegExp(`: ${text.at(0)}\u00e9{200,}$`);
+      await eventually(async () => pattern.test((await installed(engine, 'wordy'))?.reason), 'its reason');
+    }
+    await engine.ok(200, engine.delete('/api/plugins/wordy'));
+  });
+
   test('dies while its hooks wait is started again; they are made again, uncharged', async () => {
     receiver.reset();
     receiver.answer = () => ({ hang: true });
