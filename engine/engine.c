@@ -323,8 +323,10 @@ static void make_targets(struct engine *e)
     e->keys = keys_new(e->store);
     e->endpoints = endpoints_new(&(struct endpoints_spec){
         .loop = &e->loop, .http = e->http, .dispatch = e->dispatch, .store = e->store,
-        .vault = e->vault, .schedule = &e->webhook_schedule, .timeout_ms = s->webhook_timeout,
-        .concurrency = (unsigned)s->webhook_concurrency });
+        .vault = e->vault, .probe_after_ms = s->webhook_probe_after,
+        .disable_after_ms = s->webhook_disable_after,
+        .most = { .timeout_ms = s->webhook_timeout, .schedule = &e->webhook_schedule,
+                  .concurrency = (unsigned)s->webhook_concurrency } });
     e->plugins = plugins_new(&(struct plugins_spec){
         .plugin = { .host = &e->host_of_plugins, .dispatch = e->dispatch,
                     .schedule = &e->plugin_schedule, .concurrency = (unsigned)s->hook_concurrency,

@@ -55,6 +55,25 @@ static void write_pipeline(struct buf *out, const struct api *api)
     one(out, "moonhook_redis_up", "gauge", "1 while Redis answers.", redis_is_up(api->redis));
 }
 
+static void write_webhooks(struct buf *out, const struct api *api)
+{
+    static const char *const labels[] = { "circuit=\"closed\"", "circuit=\"open\"",
+                                          "circuit=\"half_open\"" };
+    const struct endpoints_counts *n = endpoints_counts(api->endpoints);
+    size_t                         circuits[ARRAY_LEN(labels)];
+
+    endpoints_circuits(api->endpoints, circuits);
+    metrics_begin(out, "moonhook_webhooks", "gauge", "Webhook endpoints, by the state of their circuit.");
+    for (size_t i = 0; i < ARRAY_LEN(labels); i++)
+        metrics_sample(out, "moonhook_webhooks", labels[i], (double)circuits[i]);
+    one(out, "moonhook_webhook_circuits_opened_total", "counter",
+        "Circuits that opened because an endpoint did nothing but fail.", (double)n->opened);
+    one(out, "moonhook_webhooks_disabled_total", "counter",
+        "Endpoints that were disabled by their receiver or after long failure.", (double)n->disabled);
+    one(out, "moonhook_webhooks_recovered_total", "counter",
+        "Endpoints that work again after long failure.", (double)n->recovered);
+}
+
 static void write_breaches(struct buf *out, const json_t *plugins)
 {
     metrics_begin(out, "moonhook_limit_breaches_total", "counter",
@@ -126,6 +145,7 @@ void health_metrics(struct api_call *c)
 
     buf_init(&out, 4 * MH_MIB);
     write_pipeline(&out, c->api);
+    write_webhooks(&out, c->api);
     write_plugins(&out, c->api);
     write_broker(&out, c->api);
     jail_metrics(c->api->jail, &out);

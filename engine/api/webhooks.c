@@ -14,7 +14,8 @@ static void on_done(void *arg, enum mh_err err, json_t *answer)
     if (err == MH_OK)
         api_answer(c, c->route->success, json_incref(answer));
     else
-        api_problem(c, err, NULL);
+        api_problem(c, err, err == MH_CONFLICT ? "another change of this webhook is under way; "
+                                                 "read it and try again" : NULL);
 }
 
 /* The endpoint of the path, if the key may see it; the problem is answered if not. */
@@ -30,6 +31,11 @@ static struct endpoint *endpoint_of(struct api_call *c)
     return e;
 }
 
+static const struct endpoint_most *most_of(const struct api_call *c)
+{
+    return &endpoints_spec(c->api->endpoints)->most;
+}
+
 void webhooks_post(struct api_call *c)
 {
     struct json_fault fault = { .pointer = "", .text = "" };
@@ -38,7 +44,7 @@ void webhooks_post(struct api_call *c)
 
     if (api_org(c, &org) != MH_OK)
         return;
-    enum mh_err err = id_valid(org) ? endpoint_check(c->body, NULL, &merged, &fault)
+    enum mh_err err = id_valid(org) ? endpoint_check(c->body, NULL, most_of(c), &merged, &fault)
                                     : json_fault(&fault, "/org_id", "is no valid org");
     if (err != MH_OK)
         api_fault(c, err, &fault);
@@ -73,11 +79,12 @@ void webhooks_patch(struct api_call *c)
         return;
     enum mh_err err = json_object_get(c->body, "org_id")
         ? json_fault(&fault, "/org_id", "cannot be changed")
-        : endpoint_check(c->body, e->json, &merged, &fault);
+        : endpoint_check(c->body, e->json, most_of(c), &merged, &fault);
     if (err != MH_OK)
         api_fault(c, err, &fault);
     else
-        endpoints_update(c->api->endpoints, e, merged, on_done, c);
+        endpoints_update(c->api->endpoints, e, merged, json_bool_of(c->body, "active", false),
+                         on_done, c);
 }
 
 void webhooks_delete(struct api_call *c)

@@ -61,12 +61,13 @@ static void start_attempt(struct dispatch *x, struct delivery *d)
     d->target->ops->attempt(d->target, d);
 }
 
-static bool may_begin(struct dispatch *x, const struct target *t)
+/* The target is asked last: its yes may count (a rate). */
+static bool may_begin(struct dispatch *x, struct target *t)
 {
-    if (t->paused || t->retired || x->quiet || t->in_flight >= t->max_in_flight)
+    if (t->paused || t->retired || x->quiet || t->waiting == 0 || t->in_flight >= t->max_in_flight)
         return false;
     x->held_up = x->held_up || queue_is_behind(x->queue);
-    return !x->held_up;
+    return !x->held_up && (t->ops->may_begin == NULL || t->ops->may_begin(t));
 }
 
 /* An attempt may end before it returns; the loop that is running then goes on. */

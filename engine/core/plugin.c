@@ -180,8 +180,10 @@ static void wake(struct target *t)
         start_instance(p);
 }
 
-static const struct target_ops target_ops = { TARGET_PLUGIN, "plugin", wants, attempt, release,
-                                              wake };
+static const struct target_ops target_ops = {
+    .kind = TARGET_PLUGIN, .kind_name = "plugin", .wants = wants, .attempt = attempt,
+    .release = release, .wake = wake,
+};
 
 /* ---- Process ------------------------------------------------------------------------------ */
 

@@ -51,6 +51,10 @@
       "how long one attempt to deliver a webhook may take")                                        \
     X(webhook_concurrency, COUNT, "webhook-concurrency", "64", 1, 10000, "N",                      \
       "attempts under way at once to one webhook endpoint")                                        \
+    X(webhook_probe_after, DURATION, "webhook-probe-after", "30s", 10, 3600000, "DURATION",        \
+      "first wait of an endpoint that only fails, until one delivery probes it")                   \
+    X(webhook_disable_after, DURATION, "webhook-disable-after", "5d", 0, 315360000000LL,           \
+      "DURATION", "an endpoint that does nothing but fail for so long is disabled; 0: never")      \
     X(hook_timeout, DURATION, "hook-timeout", "10s", 10, 300000, "DURATION",                       \
       "the most that a plugin's limits.timeout_ms may ask for")                                    \
     X(hook_cpu, DURATION, "hook-cpu", "2s", 10, 300000, "DURATION",                                \

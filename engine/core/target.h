@@ -25,6 +25,9 @@ struct target_ops {
     void (*release)(struct target *t);
     /* A delivery waits for a paused target: one that sleeps gets up. May be NULL. */
     void (*wake)(struct target *t);
+    /* A delivery waits, a place is free: may its attempt begin now? Where not, the target calls
+     * dispatch_pause() when it may. NULL: always. */
+    bool (*may_begin)(struct target *t);
 };
 
 struct target {

@@ -2,12 +2,14 @@
 #include "webhook/endpoint.h"
 
 #include "core/policy.h"
+#include "webhook/life.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_TEXT = 500, MAX_HEADER_BYTES = 1000 };
+enum { MAX_TEXT = 500, MAX_HEADER_BYTES = 1000, MIN_TIMEOUT_MS = 100, MAX_RATE_PER_S = 10000 };
+static const double MIN_RATE_PER_S = 0.01;
 
 const struct json_field endpoint_fields[] = {
     { "url",         JSON_IS_STRING, false },
@@ -16,6 +18,10 @@ const struct json_field endpoint_fields[] = {
     { "active",      JSON_IS_BOOL,   false },
     { "description", JSON_IS_STRING, false },
     { "headers",     JSON_IS_OBJECT, false },
+    { "rate_limit",  JSON_IS_ANY,    false },       /* this one and the next three: null for */
+    { "concurrency", JSON_IS_ANY,    false },       /* what the server has */
+    { "timeout_ms",  JSON_IS_ANY,    false },
+    { "retry_schedule", JSON_IS_ANY, false },
 };
 const size_t endpoint_field_count = ARRAY_LEN(endpoint_fields);
 
@@ -104,13 +110,81 @@ static enum mh_err check_url(const json_t *object, struct json_fault *fault)
     return MH_OK;
 }
 
-static json_t *defaults(void)
+static enum mh_err check_rate(const json_t *object, struct json_fault *fault)
 {
-    return json_pack("{s:[s], s:b, s:s, s:{}}", "events", "*", "active", 1, "description", "",
-                     "headers");
+    const json_t *rate = json_object_get(object, "rate_limit");
+    double        per_s = json_number_value(rate);
+
+    if (json_is_null(rate) || (per_s >= MIN_RATE_PER_S && per_s <= MAX_RATE_PER_S))
+        return MH_OK;
+    return json_fault(fault, "/rate_limit", "must be %g to %d attempts a second, or null for no limit",
+                      MIN_RATE_PER_S, MAX_RATE_PER_S);
 }
 
-enum mh_err endpoint_check(const json_t *given, const json_t *before, json_t **out,
+static enum mh_err check_within(const json_t *object, const char *name, int64_t min, int64_t max,
+                                struct json_fault *fault)
+{
+    const json_t *value = json_object_get(object, name);
+    char          pointer[32];
+
+    if (json_is_null(value) || (json_is_integer(value) && json_integer_value(value) >= min &&
+                                json_integer_value(value) <= max))
+        return MH_OK;
+    snprintf(pointer, sizeof pointer, "/%s", name);
+    return json_fault(fault, pointer, "must be %lld to %lld, the server's own, or null for that",
+                      (long long)min, (long long)max);
+}
+
+static enum mh_err check_schedule(const json_t *object, struct json_fault *fault)
+{
+    const json_t   *value = json_object_get(object, "retry_schedule");
+    struct schedule unused;
+
+    if (json_is_null(value) ||
+        (json_is_string(value) && schedule_parse(json_string_value(value), &unused) == MH_OK))
+        return MH_OK;
+    return json_fault(fault, "/retry_schedule", "must be up to %d delays such as \"0s,5s,5m\", or null "
+                      "for the server's own", SCHEDULE_MAX);
+}
+
+static enum mh_err check_pace(const json_t *object, const struct endpoint_most *most,
+                              struct json_fault *fault)
+{
+    enum mh_err err = check_rate(object, fault);
+    if (err == MH_OK)
+        err = check_within(object, "concurrency", 1, most->concurrency, fault);
+    if (err == MH_OK)
+        err = check_within(object, "timeout_ms", MIN_TIMEOUT_MS, most->timeout_ms, fault);
+    if (err == MH_OK)
+        err = check_schedule(object, fault);
+    return err;
+}
+
+/* What an endpoint is that says nothing about it. */
+static json_t *defaults(void)
+{
+    return json_pack("{s:[s], s:b, s:s, s:{}, s:n, s:n, s:n, s:n}", "events", "*", "active", 1,
+                     "description", "", "headers", "rate_limit", "concurrency", "timeout_ms",
+                     "retry_schedule");
+}
+
+static enum mh_err check_all(const json_t *merged, const struct endpoint_most *most,
+                             struct json_fault *fault)
+{
+    enum mh_err err = check_url(merged, fault);
+    if (err == MH_OK)
+        err = check_events(json_object_get(merged, "events"), fault);
+    if (err == MH_OK)
+        err = check_headers(json_object_get(merged, "headers"), fault);
+    if (err == MH_OK)
+        err = check_pace(merged, most, fault);
+    if (err == MH_OK && strlen(json_text_of(merged, "description", "")) > MAX_TEXT)
+        err = json_fault(fault, "/description", "must be at most %d bytes", MAX_TEXT);
+    return err;
+}
+
+enum mh_err endpoint_check(const json_t *given, const json_t *before,
+                           const struct endpoint_most *most, json_t **out,
                            struct json_fault *fault)
 {
     enum mh_err err = json_check(given, endpoint_fields, endpoint_field_count, fault);
@@ -119,20 +193,37 @@ enum mh_err endpoint_check(const json_t *given, const json_t *before, json_t **o
     json_t *merged = before ? json_deep_copy(before) : defaults();
     json_object_update(merged, (json_t *)given);
     json_object_del(merged, "org_id");
-    if (json_bool_of(merged, "active", true))
+    if (json_bool_of(merged, "active", true)) {
         json_object_del(merged, "disabled_reason");
-    err = check_url(merged, fault);
-    if (err == MH_OK)
-        err = check_events(json_object_get(merged, "events"), fault);
-    if (err == MH_OK)
-        err = check_headers(json_object_get(merged, "headers"), fault);
-    if (err == MH_OK && strlen(json_text_of(merged, "description", "")) > MAX_TEXT)
-        err = json_fault(fault, "/description", "must be at most %d bytes", MAX_TEXT);
+        json_object_del(merged, "disabled_at");
+    }
+    err = check_all(merged, most, fault);
     if (err == MH_OK)
         *out = merged;
     else
         json_decref(merged);
     return err;
+}
+
+/* A value of the endpoint's own, or the server's. */
+static int64_t within(const json_t *json, const char *name, int64_t most)
+{
+    int64_t own = json_int_of(json, name, most);
+    return own < most ? own : most;
+}
+
+void endpoint_apply(struct endpoint *e, const struct endpoint_most *most)
+{
+    json_t     *otherwise = defaults();
+    const char *own = json_text_of(e->json, "retry_schedule", "");
+
+    json_object_update_missing(e->json, otherwise);     /* stored before there was such a field */
+    json_decref(otherwise);
+    e->active = json_bool_of(e->json, "active", true);
+    e->target.max_in_flight = (unsigned)within(e->json, "concurrency", most->concurrency);
+    e->timeout_ms = within(e->json, "timeout_ms", most->timeout_ms);
+    e->gate.per_s = json_number_value(json_object_get(e->json, "rate_limit"));
+    e->target.schedule = schedule_parse(own, &e->schedule) == MH_OK ? &e->schedule : most->schedule;
 }
 
 static bool pattern_matches(const char *pattern, const char *type)
@@ -157,14 +248,16 @@ json_t *endpoint_describe(const struct endpoint *e)
     json_t *described = json_pack("{s:s, s:s}", "id", e->target.id, "org_id", e->target.org);
 
     json_object_update(described, e->json);
+    life_describe(e, described);
     return described;
 }
 
-json_t *endpoint_stored(const struct endpoint *e, const struct vault *vault)
+json_t *endpoint_stored(struct endpoint *e, const struct vault *vault)
 {
     char   *sealed = vault_seal(vault, e->target.id, e->secret);
     json_t *stored = json_pack("{s:s, s:s, s:O}", "org_id", e->target.org, "secret", sealed,
                                "endpoint", e->json);
     free(sealed);
+    life_stored(e, stored);
     return stored;
 }

@@ -4,6 +4,8 @@
 #include "core/dispatch.h"
 #include "core/vault.h"
 #include "io/http_client.h"
+#include "webhook/gate.h"
+#include "webhook/health.h"
 #include "webhook/signer.h"
 
 enum { ENDPOINT_MAX_HEADERS = 20, ENDPOINT_MAX_EVENTS = 50, ENDPOINT_MAX_URL_BYTES = 2048 };
@@ -15,9 +17,23 @@ struct endpoint {
     struct endpoints *owner;
     json_t           *json;                 /* {"url","events","description","headers","active",..} */
     char              secret[SECRET_TEXT_BYTES];
-    struct timer      pause;                /* ends what a receiver asked for by Retry-After */
+    struct schedule   schedule;             /* its own, where it has one */
+    int64_t           timeout_ms;
+    struct gate       gate;                 /* life.c works on these five */
+    struct health     health;
+    struct timer      wake;                 /* when the gate opens */
+    int64_t           stored_pause_ms;      /* Unix time of the end of a pause, as Redis has it */
     bool              active;
     bool              deleting;             /* until Redis has answered nothing may store it */
+    bool              changing;             /* an operator's change is on its way to Redis */
+    bool              unsaved;              /* what was to be stored meanwhile */
+};
+
+/* What the operator of the engine set: an endpoint may take less. */
+struct endpoint_most {
+    int64_t                timeout_ms;
+    unsigned               concurrency;
+    const struct schedule *schedule;        /* of one that has none of its own */
 };
 
 extern const struct json_field endpoint_fields[];   /* what POST and PATCH take */
@@ -25,8 +41,13 @@ extern const size_t            endpoint_field_count;
 
 /* Checks `given` over `before` (NULL: a new one) and gives the merged object, which
  * the caller owns. MH_UNPROCESSABLE with a pointer. */
-MH_MUST_USE enum mh_err endpoint_check(const json_t *given, const json_t *before, json_t **out,
+MH_MUST_USE enum mh_err endpoint_check(const json_t *given, const json_t *before,
+                                       const struct endpoint_most *most, json_t **out,
                                        struct json_fault *fault);
+
+/* Takes over what e->json says, which went through endpoint_check() once, maybe under an
+ * engine that allowed more. */
+void endpoint_apply(struct endpoint *e, const struct endpoint_most *most);
 
 /* Does one of its patterns ("alert", "sla_*", "*") match the type? */
 bool endpoint_wants(const struct endpoint *e, const char *event_type);
@@ -34,4 +55,4 @@ bool endpoint_wants(const struct endpoint *e, const char *event_type);
 /* As REST shows it, without the secret; caller owns. */
 json_t *endpoint_describe(const struct endpoint *e);
 /* As Redis keeps it, the secret sealed; caller owns. */
-json_t *endpoint_stored(const struct endpoint *e, const struct vault *vault);
+json_t *endpoint_stored(struct endpoint *e, const struct vault *vault);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "webhook/life.h"
 #include "webhook/sender.h"
 
 #include <stdio.h>
@@ -12,7 +13,7 @@
 
 enum { MAX_ENDPOINTS = 50000 };             /* far below what aborts in dispatch */
 
-struct endpoints { struct endpoints_spec spec; struct map all; };
+struct endpoints { struct endpoints_spec spec; struct map all; struct endpoints_counts counts; };
 
 struct endpoints *endpoints_new(const struct endpoints_spec *spec)
 {
@@ -23,6 +24,8 @@ struct endpoints *endpoints_new(const struct endpoints_spec *spec)
 
 const struct endpoints_spec *endpoints_spec(const struct endpoints *es) { return &es->spec; }
 
+struct endpoints_counts *endpoints_counts(struct endpoints *es) { return &es->counts; }
+
 /* ---- As targets ------------------------------------------------------------------------ */
 
 static bool wants(struct target *t, const struct event *e)
@@ -31,9 +34,9 @@ static bool wants(struct target *t, const struct event *e)
     return endpoint->active && endpoint_wants(endpoint, e->type);
 }
 
-static void on_pause_closed(struct timer *t)
+static void on_wake_closed(struct timer *t)
 {
-    struct endpoint *e = container_of(t, struct endpoint, pause);
+    struct endpoint *e = container_of(t, struct endpoint, wake);
 
     json_decref(e->json);
     explicit_bzero(e->secret, sizeof e->secret);
@@ -42,17 +45,13 @@ static void on_pause_closed(struct timer *t)
 
 static void release(struct target *t)
 {
-    timer_close(&container_of(t, struct endpoint, target)->pause, on_pause_closed);
+    timer_close(&container_of(t, struct endpoint, target)->wake, on_wake_closed);
 }
 
-static void on_pause_over(struct timer *t)
-{
-    struct endpoint *e = container_of(t, struct endpoint, pause);
-    dispatch_pause(e->owner->spec.dispatch, &e->target, false);
-}
-
-static const struct target_ops ops = { TARGET_WEBHOOK, "webhook", wants, sender_attempt, release,
-                                       NULL };
+static const struct target_ops ops = {
+    .kind = TARGET_WEBHOOK, .kind_name = "webhook", .wants = wants, .attempt = sender_attempt,
+    .release = release, .may_begin = life_may_begin,
+};
 
 /* Takes `json`; not yet a target. */
 static struct endpoint *endpoint_new(struct endpoints *es, const char *id, const char *org,
@@ -61,12 +60,10 @@ static struct endpoint *endpoint_new(struct endpoints *es, const char *id, const
     struct endpoint *e = mem_alloc(sizeof *e);
 
     target_init(&e->target, &ops, id, org);
-    e->target.max_in_flight = es->spec.concurrency;
-    e->target.schedule = es->spec.schedule;
     e->owner = es;
     e->json = json;
-    e->active = json_bool_of(json, "active", true);
-    timer_init(&e->pause, es->spec.loop, on_pause_over);
+    life_init(e);
+    endpoint_apply(e, &es->spec.most);
     return e;
 }
 
@@ -79,7 +76,7 @@ static void begin_serving(struct endpoint *e)
 static void end_serving(struct endpoint *e)
 {
     dispatch_remove_target(e->owner->spec.dispatch, &e->target);
-    timer_stop(&e->pause);                  /* deliveries may hold it for longer than its owner */
+    timer_stop(&e->wake);                   /* deliveries may hold it for longer than its owner */
     target_unref(&e->target);
 }
 
@@ -109,6 +106,7 @@ static void load_one(struct endpoints *es, const char *id, const json_t *stored)
     explicit_bzero(secret, strlen(secret));
     free(secret);
     begin_serving(e);
+    life_load(e, stored);
 }
 
 struct loading { struct endpoints *es; store_done *done; void *arg; };
@@ -139,6 +137,7 @@ void endpoints_load(struct endpoints *es, store_done *done, void *arg)
 struct op {
     struct endpoint *endpoint;              /* counted */
     json_t          *merged;                /* of an update */
+    bool             anew;
     endpoints_done  *done;
     void            *arg;
 };
@@ -167,6 +166,26 @@ static void store_endpoint(struct endpoint *e, store_done *done, void *arg)
 
     store_put(e->owner->spec.store, "webhooks", e->target.id, stored, done, arg);
     json_decref(stored);
+}
+
+static void on_stored(void *arg, enum mh_err err)
+{
+    struct endpoint *e = arg;
+
+    if (err != MH_OK)
+        LOG_WARN("webhook_not_stored", "webhook=%s error=%s", e->target.id, err_code(err));
+    target_unref(&e->target);
+}
+
+void endpoints_store(struct endpoint *e)
+{
+    if (e->deleting || e->target.retired)   /* storing it would bring it back */
+        return;
+    e->unsaved = e->changing;
+    if (e->changing)
+        return;
+    target_ref(&e->target);
+    store_endpoint(e, on_stored, e);
 }
 
 static void on_created(void *arg, enum mh_err err)
@@ -204,27 +223,58 @@ void endpoints_create(struct endpoints *es, const char *org, json_t *merged, end
     store_endpoint(e, on_created, op);
 }
 
+/* A change is in Redis, or is not; what came up meanwhile is written over it. */
+static void end_change(struct endpoint *e)
+{
+    e->changing = false;
+    if (e->unsaved)
+        endpoints_store(e);
+    e->unsaved = false;
+}
+
+static bool same_text(const json_t *a, const json_t *b, const char *key)
+{
+    return strcmp(json_text_of(a, key, ""), json_text_of(b, key, "")) == 0;
+}
+
+static void take_over(struct endpoint *e, json_t *merged, bool anew)
+{
+    bool renewed = anew || !e->active || !same_text(e->json, merged, "url");
+
+    json_decref(e->json);
+    e->json = json_incref(merged);
+    endpoint_apply(e, &e->owner->spec.most);
+    if (renewed && e->active)
+        life_renew(e);
+    else
+        life_update(e);
+}
+
 static void on_updated(void *arg, enum mh_err err)
 {
     struct op       *op = arg;
     struct endpoint *e = op->endpoint;
 
-    if (err == MH_OK && !e->target.retired) {
-        json_decref(e->json);
-        e->json = json_incref(op->merged);
-        e->active = json_bool_of(e->json, "active", true);
-        dispatch_pause(e->owner->spec.dispatch, &e->target, false);
-    }
+    if (err == MH_OK && !e->target.retired)
+        take_over(e, op->merged, op->anew);
+    end_change(e);
     op_end(op, err, err == MH_OK ? endpoint_describe(e) : NULL);
 }
 
-void endpoints_update(struct endpoints *es, struct endpoint *e, json_t *merged,
+void endpoints_update(struct endpoints *es, struct endpoint *e, json_t *merged, bool anew,
                       endpoints_done *done, void *arg)
 {
+    if (e->changing) {
+        json_decref(merged);
+        done(arg, MH_CONFLICT, NULL);
+        return;
+    }
     struct op *op = op_new(e, done, arg);
     json_t    *before = e->json;
 
+    e->changing = true;
     op->merged = merged;
+    op->anew = anew;
     e->json = merged;                       /* as it is to be stored */
     json_t *stored = endpoint_stored(e, es->spec.vault);
     e->json = before;
@@ -247,27 +297,6 @@ void endpoints_delete(struct endpoints *es, struct endpoint *e, endpoints_done *
 {
     e->deleting = true;
     store_remove(es->spec.store, "webhooks", e->target.id, on_deleted, op_new(e, done, arg));
-}
-
-static void on_disabled(void *arg, enum mh_err err)
-{
-    struct endpoint *e = arg;
-
-    if (err != MH_OK)
-        LOG_WARN("disable_not_stored", "webhook=%s", e->target.id);
-    target_unref(&e->target);
-}
-
-void endpoints_disable(struct endpoint *e, const char *reason)
-{
-    if (!e->active || e->deleting || e->target.retired)     /* storing it would bring it back */
-        return;
-    e->active = false;
-    json_put(e->json, "active", json_false());
-    json_put(e->json, "disabled_reason", json_string(reason));
-    LOG_WARN("webhook_disabled", "webhook=%s reason=\"%s\"", e->target.id, reason);
-    target_ref(&e->target);
-    store_endpoint(e, on_disabled, e);
 }
 
 struct listing { const char *org; json_t *all; };
@@ -294,4 +323,16 @@ struct endpoint *endpoints_find(const struct endpoints *es, const char *org, con
 {
     struct endpoint *e = map_get(&es->all, id);
     return e != NULL && !e->deleting && (org == NULL || strcmp(org, e->target.org) == 0) ? e : NULL;
+}
+
+static int count_circuit(void *value, void *arg)
+{
+    ((size_t *)arg)[((const struct endpoint *)value)->gate.breaker.state]++;
+    return 0;
+}
+
+void endpoints_circuits(const struct endpoints *es, size_t out[3])
+{
+    memset(out, 0, 3 * sizeof *out);
+    map_each(&es->all, count_circuit, out);
 }

@@ -11,9 +11,9 @@ struct endpoints_spec {
     struct dispatch       *dispatch;
     struct store          *store;
     struct vault          *vault;
-    const struct schedule *schedule;
-    int64_t                timeout_ms;
-    unsigned               concurrency;
+    struct endpoint_most   most;
+    int64_t                probe_after_ms;      /* see breaker.h */
+    int64_t                disable_after_ms;    /* of failure; 0: never */
 };
 
 struct endpoints *endpoints_new(const struct endpoints_spec *spec);
@@ -27,7 +27,9 @@ typedef void endpoints_done(void *arg, enum mh_err err, json_t *answer);
 /* `merged` (taken) went through endpoint_check(). The answer has the secret. */
 void endpoints_create(struct endpoints *es, const char *org, json_t *merged, endpoints_done *done,
                       void *arg);
-void endpoints_update(struct endpoints *es, struct endpoint *e, json_t *merged,
+/* `anew`: the operator says that the endpoint is well, whatever it was. MH_CONFLICT while
+ * another change of it is under way: the later one would undo the earlier. */
+void endpoints_update(struct endpoints *es, struct endpoint *e, json_t *merged, bool anew,
                       endpoints_done *done, void *arg);
 void endpoints_delete(struct endpoints *es, struct endpoint *e, endpoints_done *done, void *arg);
 
@@ -36,5 +38,11 @@ json_t *endpoints_describe(const struct endpoints *es, const char *org);
 /* NULL if there is none of this id in this org (NULL: any). */
 struct endpoint *endpoints_find(const struct endpoints *es, const char *org, const char *id);
 
-/* The receiver said 410: no more deliveries until an operator activates it. */
-void endpoints_disable(struct endpoint *e, const char *reason);
+/* Writes down what the engine itself learned of it; with an operator's change, if one is
+ * under way. A loss is logged. */
+void endpoints_store(struct endpoint *e);
+
+struct endpoints_counts { uint64_t opened, disabled, recovered; };   /* circuits, endpoints */
+struct endpoints_counts *endpoints_counts(struct endpoints *es);
+/* How many endpoints have their circuit in each state; `out` by enum breaker_state. */
+void endpoints_circuits(const struct endpoints *es, size_t out[3]);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "webhook/endpoints.h"
+#include "webhook/life.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@ struct sending {
     struct endpoint      *endpoint;
     struct delivery      *delivery;
     struct http_exchange *exchange;
+    bool                  probe;            /* decides about the endpoint's circuit */
 };
 
 struct lines {
@@ -81,20 +83,47 @@ static struct dispatch *dispatch_of(const struct endpoint *e)
 
 /* ---- Judging ---------------------------------------------------------------------------- */
 
-static void note_retry_after(struct endpoint *e, const struct http_result *r, struct outcome *o)
+/* A receiver may say more than a status: the header `webhook-delivery`, with any of them. */
+enum wish { WISH_NONE, WISH_ABORT, WISH_DISABLE };
+
+static enum wish wish_of(const struct http_result *r)
+{
+    char value[32];
+
+    if (!http_result_header(r, "webhook-delivery", value, sizeof value))
+        return WISH_NONE;
+    value[strcspn(value, " \t")] = '\0';
+    return strcasecmp(value, "abort-message") == 0 ? WISH_ABORT
+         : strcasecmp(value, "disable") == 0 ? WISH_DISABLE : WISH_NONE;
+}
+
+/* The wait that an overloaded receiver asks for; -1: none. "Now" means the schedule. */
+static int64_t retry_after_ms(const struct http_result *r)
 {
     char value[64];
 
     if ((r->status != 429 && r->status != 503) ||
         !http_result_header(r, "retry-after", value, sizeof value))
+        return -1;
+    int64_t wait_ms = schedule_retry_after_ms(value, clock_now_ms(), RETRY_AFTER_CAP_MS);
+    return wait_ms > 0 ? wait_ms : -1;
+}
+
+static void judge_answer(struct endpoint *e, const struct http_result *r, struct outcome *o)
+{
+    enum wish wish = wish_of(r);
+    bool      success = r->status >= 200 && r->status < 300;
+
+    if (wish == WISH_DISABLE)
+        life_disable(e, "the receiver answered webhook-delivery: disable");
+    else if (r->status == 410)
+        life_disable(e, "the receiver answered 410 Gone");
+    if (success && wish != WISH_ABORT)
         return;
-    o->retry_after_ms = schedule_retry_after_ms(value, clock_now_ms(), RETRY_AFTER_CAP_MS);
-    if (o->retry_after_ms == 0)             /* "now" from one that is overloaded: the schedule */
-        o->retry_after_ms = -1;
-    if (o->retry_after_ms > 0 && !e->target.retired) {
-        dispatch_pause(dispatch_of(e), &e->target, true);
-        timer_start(&e->pause, o->retry_after_ms);
-    }
+    o->err = MH_STATUS;
+    o->never = wish != WISH_NONE || r->status == 410;
+    if (!o->never)
+        o->retry_after_ms = retry_after_ms(r);
 }
 
 static void judge(struct endpoint *e, const struct http_result *r, struct outcome *o)
@@ -103,14 +132,26 @@ static void judge(struct endpoint *e, const struct http_result *r, struct outcom
 
     o->err = cut ? MH_OK : r->err;
     o->uncharged = r->err == MH_CANCELLED;  /* the engine stops */
-    if (o->err != MH_OK || (r->status >= 200 && r->status < 300))
-        return;
-    o->err = MH_STATUS;
-    note_retry_after(e, r, o);
-    if (r->status == 410) {
-        o->never = true;
-        endpoints_disable(e, "the receiver answered 410 Gone");
+    if (o->err == MH_OK)
+        judge_answer(e, r, o);
+}
+
+/* What the endpoint's life learns from it: one that asks for a pause, or wants this one
+ * message no more, is up. */
+static void tell_life(const struct sending *s, const struct http_result *r, const struct outcome *o)
+{
+    struct life_attempt attempt = {
+        .circuit = o->err == MH_OK ? BREAKER_SUCCESS : BREAKER_FAILURE, .probe = s->probe,
+        .began_ms = s->delivery->started_us / 1000, .pause_ms = o->retry_after_ms,
+        .failed = o->err != MH_OK && !o->uncharged,
+    };
+    if (o->uncharged || o->retry_after_ms > 0)
+        attempt.circuit = BREAKER_NEITHER;
+    if (wish_of(r) == WISH_ABORT) {
+        attempt.circuit = BREAKER_NEITHER;
+        attempt.failed = false;
     }
+    life_ended(s->endpoint, &attempt);
 }
 
 /* ---- The attempt's story ------------------------------------------------------------------- */
@@ -121,6 +162,16 @@ static json_t *timing_of(const struct http_timing *t)
                      "connect_ms", (double)t->connect_us / 1000, "tls_ms",
                      (double)t->tls_us / 1000, "first_byte_ms", (double)t->first_byte_us / 1000,
                      "total_ms", (double)t->total_us / 1000);
+}
+
+static json_t *status_error(const struct http_result *r)
+{
+    static const char *const wishes[] = {
+        [WISH_NONE] = "", [WISH_ABORT] = " and webhook-delivery: abort-message",
+        [WISH_DISABLE] = " and webhook-delivery: disable" };
+
+    return json_pack("{s:s, s:o}", "code", err_code(MH_STATUS), "message",
+                     json_sprintf("the receiver answered %u%s", r->status, wishes[wish_of(r)]));
 }
 
 static char *facts_of(const struct endpoint *e, const struct http_result *r, enum mh_err err)
@@ -137,8 +188,7 @@ static char *facts_of(const struct endpoint *e, const struct http_result *r, enu
                            "headers", delivery_text(r->headers, r->headers_bytes), "body",
                            delivery_text(r->body, r->body_bytes)));
     if (err == MH_STATUS)
-        json_put(facts, "error", json_pack("{s:s, s:o}", "code", err_code(err), "message",
-                                           json_sprintf("the receiver answered %u", r->status)));
+        json_put(facts, "error", status_error(r));
     else if (err != MH_OK)
         json_put(facts, "error", json_pack("{s:s, s:s}", "code", err_code(err), "message",
                                            r->detail[0] ? r->detail : err_text(err)));
@@ -152,6 +202,7 @@ static void end(struct sending *s, const struct http_result *r)
     struct endpoint *e = s->endpoint;
 
     judge(e, r, &o);
+    tell_life(s, r, &o);
     o.facts = facts_of(e, r, o.err);
     dispatch_done(dispatch_of(e), s->delivery, &o);
     free(s);
@@ -174,7 +225,7 @@ static enum mh_err post(struct sending *s)
     struct http_call call = {
         .method = "POST", .url = json_text_of(s->endpoint->json, "url", ""), .headers = l.line,
         .body = event->envelope, .body_bytes = event->envelope_bytes,
-        .timeout_ms = spec->timeout_ms, .max_response_bytes = MAX_RESPONSE_BYTES,
+        .timeout_ms = s->endpoint->timeout_ms, .max_response_bytes = MAX_RESPONSE_BYTES,
     };
     if (err == MH_OK)
         err = http_client_start(spec->http, &call, on_result, s, &s->exchange);
@@ -204,7 +255,7 @@ void sender_attempt(struct target *t, struct delivery *d)
     }
     struct sending *s = mem_alloc(sizeof *s);
 
-    *s = (struct sending){ .endpoint = e, .delivery = d };
+    *s = (struct sending){ .endpoint = e, .delivery = d, .probe = life_begin(e) };
     d->attempt_data = s;
     enum mh_err err = post(s);
     if (err != MH_OK)

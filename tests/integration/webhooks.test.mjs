@@ -36,7 +36,10 @@ describe('an endpoint', () => {
     assert.match(secret, /^whsec_[A-Za-z0-9+/]{43}=$/);
     assert.ok(Math.abs(Date.parse(at) - Date.now()) < 60_000);
     assert.deepEqual(rest, { org_id: 'default', url: receiver.url, events: ['*'], active: true,
-                             description: '', headers: {} });
+                             description: '', headers: {}, rate_limit: null, concurrency: null,
+                             timeout_ms: null, retry_schedule: null, circuit: 'closed',
+                             circuit_since: null, next_probe_at: null, paused_until: null,
+                             failing_since: null });
   });
 
   test('is listed, read, changed and removed', async () => {
@@ -69,6 +72,14 @@ describe('an endpoint', () => {
     ['a header with a line break', { url: 'http://x.example', headers: { 'X-A': 'a\r\nX-B: b' } }, '/headers/X-A'],
     ['a header that is no text', { url: 'http://x.example', headers: { 'X-A': 1 } }, '/headers/X-A'],
     ['an unknown field', { url: 'http://x.example', secret: 'mine' }, '/secret'],
+    ['a rate of nothing', { url: 'http://x.example', rate_limit: 0 }, '/rate_limit'],
+    ['a rate as text', { url: 'http://x.example', rate_limit: '5' }, '/rate_limit'],
+    ['more at once than the server allows', { url: 'http://x.example', concurrency: 65 }, '/concurrency'],
+    ['none at once', { url: 'http://x.example', concurrency: 0 }, '/concurrency'],
+    ['a longer time-out than the server allows', { url: 'http://x.example', timeout_ms: 15001 }, '/timeout_ms'],
+    ['a time-out that nobody can keep', { url: 'http://x.example', timeout_ms: 1.5 }, '/timeout_ms'],
+    ['a schedule that is none', { url: 'http://x.example', retry_schedule: 'soon' }, '/retry_schedule'],
+    ['a schedule as a list', { url: 'http://x.example', retry_schedule: ['0s'] }, '/retry_schedule'],
     ['active as text', { url: 'http://x.example', active: 'yes' }, '/active'],
   ];
   for (const [name, body, pointer] of refused)

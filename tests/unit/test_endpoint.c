@@ -8,6 +8,8 @@
 
 #define URL "\"url\":\"https://example.com/hook\""
 
+static const struct endpoint_most most = { .timeout_ms = 15000, .concurrency = 64 };
+
 static json_t *json(const char *text)
 {
     struct json_fault fault;
@@ -22,7 +24,7 @@ static void assert_refused(const char *text, const char *pointer)
     struct json_fault fault;
     json_t           *given = json(text), *merged = NULL;
 
-    assert_int_equal(endpoint_check(given, NULL, &merged, &fault), MH_UNPROCESSABLE);
+    assert_int_equal(endpoint_check(given, NULL, &most, &merged, &fault), MH_UNPROCESSABLE);
     assert_string_equal(fault.pointer, pointer);
     assert_null(merged);
     json_decref(given);
@@ -33,7 +35,7 @@ static json_t *merge(const char *given_text, const json_t *before)
     struct json_fault fault;
     json_t           *given = json(given_text), *merged = NULL;
 
-    assert_int_equal(endpoint_check(given, before, &merged, &fault), MH_OK);
+    assert_int_equal(endpoint_check(given, before, &most, &merged, &fault), MH_OK);
     json_decref(given);
     return merged;
 }
