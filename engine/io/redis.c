@@ -1,44 +1,23 @@
-/* redis.c - see redis.h. Keeps one link (redis_link.h) to Redis, and opens the
- * next when it is lost: host name looked up, its addresses tried in turn.
+/* redis.c - see redis.h. Commands, and how they end. Which server one goes to is said by
+ * redis_sentinel.c or redis_cluster.c where there are several; each server's connection
+ * is kept by redis_node.c.
  *
- * Every command is in one list at any time: in the link's while its answer is
+ * Every command is in one list at any time: in a link's while its answer is
  * awaited, or in `ended`, which the next turn of the loop empties. So each ends
  * exactly once and never inside the call that gave it. */
-#include "io/redis.h"
+#include "io/redis_internal.h"
 
 #include "base/clock.h"
 #include "base/list.h"
-#include "base/log.h"
 #include "base/util.h"
 #include "io/crypto.h"
-#include "io/redis_link.h"
-#include "io/redis_url.h"
-#include "io/tls_bridge.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { RETRY_FIRST_MS = 50, RETRY_MAX_MS = 1000 };
-
-struct redis {
-    uv_loop_t         *loop;
-    struct redis_spec  spec;                /* of which only state and arg are used */
-    struct redis_url   url;
-    struct tls_bridge *bridge;              /* rediss:// only */
-    struct redis_link *link;                /* NULL while there is no connection */
-    bool               up, closing;
-    uv_getaddrinfo_t   lookup;
-    size_t             address_turn;        /* which of the host's addresses is next */
-    bool               more_addresses;      /* before it is worth a log line and a pause */
-    struct timer       retry;
-    int64_t            retry_ms;
-    uv_idle_t          turn;                /* runs while `ended` holds something */
-    struct list        ended;
-    unsigned           open_handles;        /* and requests: libuv still has our memory */
-    struct log_limit   down_log;
-};
+enum { MAX_REDIRECTS = 5 };                 /* of one command in a cluster */
 
 /* ---- Ends of commands --------------------------------------------------------- */
 
@@ -91,6 +70,9 @@ static const struct { const char *prefix; enum mh_err err; } error_answers[] = {
     { "MASTERDOWN",  MH_UNAVAILABLE },
     { "CLUSTERDOWN", MH_UNAVAILABLE },
     { "NOREPLICAS",  MH_UNAVAILABLE },
+    { "MOVED ",      MH_UNAVAILABLE },      /* of a cluster; where it leads was tried */
+    { "ASK ",        MH_UNAVAILABLE },
+    { "TRYAGAIN",    MH_UNAVAILABLE },      /* keys of one command are on their way elsewhere */
     { "BUSY ",       MH_UNAVAILABLE },      /* a script runs too long; not BUSYKEY, BUSYGROUP */
 };
 
@@ -107,6 +89,12 @@ static enum mh_err classify(const redisReply *reply)
         if (begins_with(reply->str, error_answers[i].prefix))
             return error_answers[i].err;
     return MH_IO;
+}
+
+static void resend(struct redis *r, struct redis_node *n, struct redis_command *c)
+{
+    if (n == NULL || !redis_node_send(n, c))
+        end_later(r, c, MH_UNAVAILABLE);
 }
 
 /* "*5 $7 EVALSHA $40 <sha1> <rest>" becomes "*5 $4 EVAL $n <source> <rest>". */
@@ -128,169 +116,206 @@ static char *with_source(const struct redis_command *c, size_t *bytes)
     return text;
 }
 
-static void send_source(struct redis *r, struct redis_command *c)
+static void send_source(struct redis *r, struct redis_node *n, struct redis_command *c)
 {
     size_t bytes = 0;
     char  *text = with_source(c, &bytes);
 
     LOG_DEBUG("redis_script_sent", "script=%s", c->script->name);
     c->script = NULL;                       /* once */
+    free(c->text);
+    c->text = text;
+    c->bytes = bytes;
     if (text == NULL)
         end_later(r, c, MH_NOMEM);
-    else if (r->link == NULL || !redis_link_send(r->link, c, text, bytes))
-        end_later(r, c, MH_UNAVAILABLE);
-    free(text);
+    else
+        resend(r, n, c);
 }
 
-static void on_answered(void *owner, struct redis_command *c, const redisReply *reply)
+/* MOVED and ASK: it was not carried out there. After ASK only this one command goes
+ * elsewhere: its slot is on its way. */
+static bool redirected(struct redis *r, struct redis_node *from, struct redis_command *c,
+                       const char *answer)
+{
+    bool ask = begins_with(answer, "ASK ");
+
+    if (r->cluster == NULL || (!ask && !begins_with(answer, "MOVED ")) ||
+        c->redirects++ == MAX_REDIRECTS)
+        return false;
+    struct redis_node *to = redis_cluster_redirect(r, from, answer);
+    if (to != NULL && ask)
+        redis_tell_node(r, to, 1, (const char *[]){ "ASKING" }, NULL, NULL);
+    resend(r, to, c);
+    return true;
+}
+
+/* What an error says about the server that answered it. */
+static void learn_from_error(struct redis *r, struct redis_node *n, const char *answer)
+{
+    /* A replica now: after a failover the name leads elsewhere. Look again. */
+    if (begins_with(answer, "READONLY"))
+        redis_node_drop(n, answer);
+    if (r->cluster != NULL && begins_with(answer, "CLUSTERDOWN"))
+        redis_cluster_doubt(r);
+}
+
+/* Fewer replicas than asked for have it in time. */
+static enum mh_err check_replicas(struct redis *r, const redisReply *reply)
+{
+    bool enough = reply->type == REDIS_REPLY_INTEGER && reply->integer >= r->spec.wait_replicas;
+
+    if (!enough && log_allowed(&r->wait_log))
+        LOG_WARN("redis_wait_failed", "acknowledged=%lld wanted=%lld",
+                 reply->type == REDIS_REPLY_INTEGER ? reply->integer : -1LL,
+                 (long long)r->spec.wait_replicas);
+    return enough ? MH_OK : MH_UNAVAILABLE;
+}
+
+static void on_answered(void *owner, struct redis_node *n, struct redis_command *c,
+                        const redisReply *reply)
 {
     struct redis *r = owner;
     enum mh_err   err = classify(reply);
 
     if (err == MH_IO && c->script != NULL && begins_with(reply->str, "NOSCRIPT")) {
-        send_source(r, c);
+        send_source(r, n, c);
         return;
     }
-    /* A replica now: after a failover the name leads elsewhere. Look again. */
-    if (err == MH_UNAVAILABLE && begins_with(reply->str, "READONLY"))
-        redis_link_drop(r->link, reply->str);
+    if (err == MH_UNAVAILABLE && redirected(r, n, c, reply->str))
+        return;
+    if (err == MH_UNAVAILABLE)
+        learn_from_error(r, n, reply->str);
+    if (err == MH_OK && c->waits)
+        err = check_replicas(r, reply);
+    r->answering = n;
     command_end(c, err, reply);
+    r->answering = NULL;
 }
 
-/* ---- Connecting ------------------------------------------------------------------- */
+/* ---- Servers ------------------------------------------------------------------------ */
 
-static void connect_now(struct redis *r);
-
-static void on_retry(struct timer *retry)
-{
-    connect_now(container_of(retry, struct redis, retry));
-}
-
-static int64_t next_delay(struct redis *r)
-{
-    int64_t delay = r->retry_ms;
-    r->retry_ms = delay * 2 < RETRY_MAX_MS ? delay * 2 : RETRY_MAX_MS;
-    return delay;
-}
-
-static void down(struct redis *r, const char *why)
+void redis_set_up(struct redis *r, bool up, const char *why)
 {
     char quoted[2 * LINK_WHY_BYTES], shown[512];
-    bool was_up = r->up;
-    bool silent = !was_up && r->more_addresses;
+    bool changed = up != r->up;
 
-    r->up = false;
-    if (!silent && log_allowed(&r->down_log))
+    r->up = up;
+    if (up && changed)
+        LOG_INFO("redis_up", "redis=%s", log_quote(r->url.shown, shown, sizeof shown));
+    if (!up && log_allowed(&r->down_log))
         LOG_WARN("redis_down", "redis=%s why=%s", log_quote(r->url.shown, shown, sizeof shown),
                  log_quote(why, quoted, sizeof quoted));
-    timer_start(&r->retry, silent ? 0 : next_delay(r));
-    if (was_up && r->spec.state != NULL)
-        r->spec.state(r->spec.arg, false, why);
+    if (changed && r->spec.state != NULL)
+        r->spec.state(r->spec.arg, up, why);
 }
 
-static void on_lost(void *owner, const char *why, struct list *unanswered)
+static void on_node_up(void *owner, struct redis_node *n)
 {
     struct redis *r = owner;
 
-    r->link = NULL;
-    for (struct redis_command *c; (c = first_of(unanswered)) != NULL;)
-        end_later(r, c, MH_UNAVAILABLE);
-    bool tls_failed = r->bridge != NULL && tls_bridge_why(r->bridge)[0] != '\0';
-    down(r, tls_failed ? tls_bridge_why(r->bridge) : why);
+    if (r->cluster != NULL)
+        redis_cluster_node_changed(r, n, "");
+    else if (n == r->node)
+        redis_set_up(r, true, "");
+    else
+        redis_sentinel_node_up(r);
 }
 
-static void on_up(void *owner)
+static void on_node_down(void *owner, struct redis_node *n, bool was_up, const char *why)
 {
     struct redis *r = owner;
-    char          shown[512];
+    char          text[LINK_WHY_BYTES], quoted[2 * LINK_WHY_BYTES];
 
-    r->up = true;
-    r->retry_ms = RETRY_FIRST_MS;
-    LOG_INFO("redis_up", "redis=%s", log_quote(r->url.shown, shown, sizeof shown));
-    if (r->spec.state != NULL)
-        r->spec.state(r->spec.arg, true, "");
+    (void)was_up;
+    if (r->cluster != NULL) {
+        redis_cluster_node_changed(r, n, why);
+        return;
+    }
+    if (r->sentinel != NULL)
+        redis_sentinel_doubt(r);
+    snprintf(text, sizeof text, "%s: %s", redis_node_name(n), why);
+    if (n == r->node || !r->up)
+        redis_set_up(r, false, r->sentinel != NULL ? text : why);
+    else if (log_allowed(&r->down_log))
+        LOG_WARN("redis_sentinel_lost", "why=%s", log_quote(text, quoted, sizeof quoted));
 }
 
-static const struct redis_link_ops link_ops = {
-    .up = on_up, .answered = on_answered, .lost = on_lost,
+static void on_unanswered(void *owner, struct redis_command *c)
+{
+    end_later(owner, c, MH_UNAVAILABLE);
+}
+
+static const struct redis_node_ops node_ops = {
+    .up = on_node_up, .down = on_node_down, .answered = on_answered, .unanswered = on_unanswered,
 };
 
-static void open_link(struct redis *r, const struct sockaddr *to)
+static enum mh_err open_node(struct redis *r, struct redis_node_spec *spec, struct redis_node **out)
 {
-    const char *path = r->url.path;
-    char        why[LINK_WHY_BYTES];
-
-    if (r->bridge != NULL) {
-        tls_bridge_aim(r->bridge, to);
-        path = tls_bridge_path(r->bridge);
-        to = NULL;
-    }
-    if (redis_link_open(r->loop, &r->url, to, path, &link_ops, r, why, &r->link) != MH_OK)
-        down(r, why);
+    spec->tls = r->url.tls;
+    spec->ca_file = r->ca_file;
+    spec->ops = &node_ops;
+    spec->owner = r;
+    return redis_node_open(r->loop, spec, out);
 }
 
-/* Each attempt takes the next address: "localhost" may be ::1 and 127.0.0.1. */
-static const struct addrinfo *next_address(struct redis *r, const struct addrinfo *all)
+struct redis_node *redis_open_node(struct redis *r, const char *host, const char *port,
+                                   const struct redis_login *login, bool master)
 {
-    const struct addrinfo *found = all;
-    size_t                 count = 0;
+    struct redis_node_spec spec = { .host = host, .port = port, .login = login, .master = master };
+    struct redis_node     *node = NULL;
 
-    for (const struct addrinfo *a = all; a != NULL; a = a->ai_next)
-        count++;
-    size_t turn = r->address_turn++ % count;
-    r->more_addresses = turn + 1 < count;
-    for (size_t i = 0; i < turn; i++)
-        found = found->ai_next;
-    return found;
+    return open_node(r, &spec, &node) == MH_OK ? node : NULL;
 }
+
+static void end_all(struct redis *r, struct list *commands, enum mh_err err)
+{
+    for (struct redis_command *c; (c = first_of(commands)) != NULL;)
+        end_later(r, c, err);
+}
+
+void redis_close_node(struct redis *r, struct redis_node *n)
+{
+    struct list unanswered;
+
+    list_init(&unanswered);
+    redis_node_close(n, &unanswered);
+    end_all(r, &unanswered, MH_UNAVAILABLE);
+}
+
+/* ---- Opening and closing ------------------------------------------------------------ */
 
 static void maybe_free(struct redis *r)
 {
     if (--r->open_handles > 0)
         return;
     redis_url_deinit(&r->url);
+    free(r->ca_file);
     free(r);
 }
 
-static void on_looked_up(uv_getaddrinfo_t *lookup, int status, struct addrinfo *all)
-{
-    struct redis *r = container_of(lookup, struct redis, lookup);
-
-    if (!r->closing && status == 0)
-        open_link(r, next_address(r, all)->ai_addr);
-    else if (!r->closing) {
-        r->more_addresses = false;
-        down(r, uv_strerror(status));
-    }
-    uv_freeaddrinfo(all);
-    maybe_free(r);
-}
-
-static void connect_now(struct redis *r)
-{
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
-
-    if (r->url.path != NULL) {
-        open_link(r, NULL);
-        return;
-    }
-    int err = uv_getaddrinfo(r->loop, &r->lookup, on_looked_up, r->url.host, r->url.port, &hints);
-    if (err == 0)
-        r->open_handles++;
-    else
-        down(r, uv_strerror(err));
-}
-
-/* ---- Opening and closing ------------------------------------------------------------ */
+void redis_part_closed(struct redis *r) { maybe_free(r); }
 
 static void turn_closed(uv_handle_t *turn)
 {
     maybe_free(container_of((uv_idle_t *)turn, struct redis, turn));
 }
 
-static void retry_closed(struct timer *retry)
+static enum mh_err open_one(struct redis *r)
 {
-    maybe_free(container_of(retry, struct redis, retry));
+    const struct redis_host *host = &r->url.hosts[0];
+    struct redis_node_spec   spec = { .host = host->name, .port = host->port, .path = r->url.path,
+                                      .login = &r->url.login };
+    return open_node(r, &spec, &r->node);
+}
+
+static enum mh_err open_servers(struct redis *r)
+{
+    switch (r->url.kind) {
+    case REDIS_ONE:      return open_one(r);
+    case REDIS_SENTINEL: redis_sentinel_open(r); break;
+    case REDIS_CLUSTER:  redis_cluster_open(r); break;
+    }
+    return MH_OK;
 }
 
 enum mh_err redis_open(uv_loop_t *loop, const struct redis_spec *spec, struct redis **out)
@@ -301,23 +326,20 @@ enum mh_err redis_open(uv_loop_t *loop, const struct redis_spec *spec, struct re
 
     if (err != MH_OK)
         LOG_ERROR("redis_url_invalid", "why=\"%s\"", why);      /* the URL may hold a password */
-    else if (r->url.tls)
-        err = tls_bridge_open(loop, r->url.host, spec->ca_file, &r->bridge);
+    r->loop = loop;
+    r->spec = *spec;
+    r->ca_file = mem_strdup(spec->ca_file);
+    r->down_log.last_ms = clock_mono_ms();  /* a Redis that starts with us gets a second */
+    r->open_handles = 1;
+    list_init(&r->ended);
+    if (err == MH_OK)
+        err = open_servers(r);
     if (err != MH_OK) {
-        redis_url_deinit(&r->url);
-        free(r);
+        maybe_free(r);
         return err;
     }
     signal(SIGPIPE, SIG_IGN);               /* hiredis and OpenSSL write to sockets with write() */
-    r->loop = loop;
-    r->spec = (struct redis_spec){ .state = spec->state, .arg = spec->arg };
-    r->retry_ms = RETRY_FIRST_MS;
-    r->down_log.last_ms = clock_mono_ms();  /* a Redis that starts with us gets a second */
-    r->open_handles = 2;
-    list_init(&r->ended);
     uv_idle_init(loop, &r->turn);
-    timer_init(&r->retry, loop, on_retry);
-    timer_start(&r->retry, 0);
     *out = r;
     return MH_OK;
 }
@@ -327,11 +349,14 @@ static void cancel_all(struct redis *r)
     struct list unanswered;
 
     list_init(&unanswered);
-    if (r->link != NULL)
-        redis_link_close(r->link, &unanswered);
-    r->link = NULL;
-    for (struct redis_command *c; (c = first_of(&unanswered)) != NULL;)
-        end_later(r, c, MH_CANCELLED);
+    if (r->node != NULL)
+        redis_node_close(r->node, &unanswered);
+    r->node = NULL;
+    if (r->sentinel != NULL)
+        redis_sentinel_close(r);
+    if (r->cluster != NULL)
+        redis_cluster_close(r, &unanswered);
+    end_all(r, &unanswered, MH_CANCELLED);
     for (struct redis_command *c; (c = first_of(&r->ended)) != NULL;)
         command_end(c, MH_CANCELLED, NULL);
 }
@@ -341,12 +366,7 @@ void redis_close(struct redis *r)
     r->closing = true;
     r->up = false;
     cancel_all(r);
-    if (r->bridge != NULL)
-        tls_bridge_close(r->bridge);
-    r->bridge = NULL;
-    uv_cancel((uv_req_t *)&r->lookup);      /* fails when none is waiting: its end is awaited */
     uv_close((uv_handle_t *)&r->turn, turn_closed);
-    timer_close(&r->retry, retry_closed);
 }
 
 bool redis_is_up(const struct redis *r) { return r->up; }
@@ -379,39 +399,67 @@ static struct redis_command *command_new(redis_done *done, void *arg)
     return c;
 }
 
-/* Takes `c`; `text` may be NULL, `err` then says why. */
-static void send_text(struct redis *r, struct redis_command *c, const char *text, size_t bytes,
-                      enum mh_err err)
+/* Nobody sends it a second time: its text, which the link copied, can go. */
+static void sent(const struct redis *r, struct redis_command *c)
 {
-    if (!r->up)
+    if (c->script != NULL || r->cluster != NULL)
+        return;
+    free(c->text);
+    c->text = NULL;
+}
+
+/* Takes `c`; c->text may be NULL, `err` then says why. */
+static void send_to(struct redis *r, struct redis_node *n, struct redis_command *c, enum mh_err err)
+{
+    if (n == NULL || c->text == NULL)
+        end_later(r, c, n == NULL ? MH_UNAVAILABLE : err);
+    else if (redis_node_send(n, c))
+        sent(r, c);
+    else
         end_later(r, c, MH_UNAVAILABLE);
-    else if (text == NULL)
-        end_later(r, c, err);
-    else if (!redis_link_send(r->link, c, text, bytes))
-        end_later(r, c, MH_UNAVAILABLE);
+}
+
+static void send_command(struct redis *r, struct redis_command *c, enum mh_err err)
+{
+    struct redis_node *n = r->node;
+
+    if (r->cluster != NULL && r->up && c->text != NULL)
+        n = redis_cluster_node(r, c);
+    send_to(r, r->up ? n : NULL, c, err);
 }
 
 void redis_send(struct redis *r, const struct redis_args *args, redis_done *done, void *arg)
 {
-    size_t      bytes = 0;
-    enum mh_err err = MH_OK;
-    char       *text = r->up ? format_args(args, &bytes, &err) : NULL;
+    struct redis_command *c = command_new(done, arg);
+    enum mh_err           err = MH_OK;
 
-    send_text(r, command_new(done, arg), text, bytes, err);
-    free(text);
+    if (r->up)
+        c->text = format_args(args, &c->bytes, &err);
+    send_command(r, c, err);
 }
 
 void redis_sendf(struct redis *r, redis_done *done, void *arg, const char *format, ...)
 {
-    char   *text = NULL;
-    va_list args;
+    struct redis_command *c = command_new(done, arg);
+    va_list               args;
 
     va_start(args, format);
-    int bytes = redisvFormatCommand(&text, format, args);
+    int bytes = redisvFormatCommand(&c->text, format, args);
     va_end(args);
-    send_text(r, command_new(done, arg), bytes < 0 ? NULL : text, (size_t)bytes, MH_INVALID);
-    if (bytes >= 0)
-        free(text);
+    if (bytes < 0)
+        c->text = NULL;
+    c->bytes = bytes < 0 ? 0 : (size_t)bytes;
+    send_command(r, c, MH_INVALID);
+}
+
+void redis_tell_node(struct redis *r, struct redis_node *n, int argc, const char **argv,
+                     redis_done *done, void *arg)
+{
+    struct redis_command *c = command_new(done, arg);
+    enum mh_err           err = MH_OK;
+
+    c->text = format_args(&(struct redis_args){ argv, NULL, argc }, &c->bytes, &err);
+    send_to(r, n, c, err);
 }
 
 static void learn_sha1(struct redis_script *script)
@@ -453,5 +501,23 @@ void redis_eval(struct redis *r, struct redis_script *script, const struct redis
     c->script = script;
     if (r->up)
         c->text = format_eval(script, args, &c->bytes, &err);
-    send_text(r, c, c->text, c->bytes, err);
+    send_command(r, c, err);
+}
+
+/* ---- Replicas ------------------------------------------------------------------------------- */
+
+bool redis_waits(const struct redis *r) { return r->spec.wait_replicas > 0; }
+
+void redis_wait(struct redis *r, redis_done *done, void *arg)
+{
+    struct redis_command *c = command_new(done, arg);
+    char                  replicas[24], ms[24];
+    const char           *argv[] = { "WAIT", replicas, ms };
+    enum mh_err           err = MH_OK;
+
+    snprintf(replicas, sizeof replicas, "%lld", (long long)r->spec.wait_replicas);
+    snprintf(ms, sizeof ms, "%lld", (long long)r->spec.wait_ms);
+    c->waits = true;
+    c->text = format_args(&(struct redis_args){ argv, NULL, ARRAY_LEN(argv) }, &c->bytes, &err);
+    send_to(r, r->answering, c, err);
 }

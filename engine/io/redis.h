@@ -1,8 +1,9 @@
-/* redis.h - one pipelined connection to Redis; the only module that includes
- * hiredis.
+/* redis.h - a pipelined way to Redis: one server, the master that sentinels name, or the
+ * masters of a cluster, to which each command goes by the slot of its first key.
  *
  * Commands given in one turn of the loop travel together. After a loss the
- * connection comes back by itself (first retry after 50 ms, then up to 1 s).
+ * connection comes back by itself (first retry after 50 ms, then up to 1 s), and
+ * after a fail-over to the new master.
  * While it is away, commands fail at once with MH_UNAVAILABLE: nothing is queued
  * behind the caller's back. A command whose answer was lost also ends with
  * MH_UNAVAILABLE; whether Redis carried it out is then unknown. A peer that owes
@@ -16,12 +17,17 @@
 struct redis;
 
 struct redis_spec {
-    const char *url;        /* redis://[user:password@]host[:port][/db], rediss://..., unix:/path */
+    const char *url;        /* as redis_url.h says */
     const char *ca_file;    /* PEM added to the system's, for rediss://; NULL for none */
     /* The state changed; it is down at first. up: authenticated and answering PING.
      * Commands that a loss ends get to know after this. May be NULL. */
     void (*state)(void *arg, bool up, const char *why);
     void  *arg;
+    /* In a cluster, up means: the masters of these keys are reached. Ends with NULL;
+     * borrowed for its life. */
+    const char *const *needs;
+    /* What redis_wait() asks for; see there. */
+    int64_t wait_replicas, wait_ms;
 };
 
 /* MH_INVALID: a URL that cannot be read; MH_TLS: ca_file cannot be used (the log
@@ -37,7 +43,8 @@ bool redis_is_up(const struct redis *r);
 /* `reply` is borrowed during the callback, NULL if there was no answer. An error
  * that Redis itself answered is MH_IO (or MH_STALE when its text begins with
  * "STALE", MH_UNAVAILABLE for LOADING, READONLY, OOM, MISCONF, MASTERDOWN,
- * CLUSTERDOWN, NOREPLICAS, BUSY), with the reply, so that its text can be logged. */
+ * CLUSTERDOWN, NOREPLICAS, TRYAGAIN, BUSY), with the reply, so that its text can be
+ * logged. */
 typedef void redis_done(void *arg, enum mh_err err, const redisReply *reply);
 
 struct redis_args {                         /* binary safe; borrowed during the call */
@@ -60,3 +67,12 @@ struct redis_script { const char *name, *source; char sha1[41]; };
  * is sent again with its source, once. `args` holds numkeys, keys, arguments. */
 void redis_eval(struct redis *r, struct redis_script *script, const struct redis_args *args,
                 redis_done *done, void *arg);
+
+/* Whether wait_replicas is more than 0. */
+bool redis_waits(const struct redis *r);
+
+/* Only within a redis_done of a write that Redis confirmed: sends WAIT behind it, to the
+ * server that answered. MH_OK once wait_replicas replicas have the write; MH_UNAVAILABLE
+ * when fewer said so within wait_ms, or the connection was lost: the write is done then,
+ * but a fail-over may undo it. The connection's later commands wait as well. */
+void redis_wait(struct redis *r, redis_done *done, void *arg);

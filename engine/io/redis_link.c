@@ -228,6 +228,14 @@ static void cleanup(void *arg)
 
 /* ---- Commands and answers ---------------------------------------------------- */
 
+/* ROLE answers "master", or "slave" and where its master is. */
+static bool is_master(const redisReply *role)
+{
+    return role->type == REDIS_REPLY_ARRAY && role->elements > 0 &&
+           role->element[0]->type == REDIS_REPLY_STRING &&
+           strcmp(role->element[0]->str, "master") == 0;
+}
+
 static void greeted(struct redis_link *l, const struct redis_command *c, const redisReply *reply)
 {
     char why[LINK_WHY_BYTES];
@@ -235,6 +243,8 @@ static void greeted(struct redis_link *l, const struct redis_command *c, const r
     if (reply->type == REDIS_REPLY_ERROR) {
         snprintf(why, sizeof why, "%s was answered: %s", c->greeting, reply->str);
         redis_link_drop(l, why);
+    } else if (strcmp(c->greeting, "ROLE") == 0 && !is_master(reply)) {
+        redis_link_drop(l, "it is not the master (yet)");
     } else if (!l->up && strcmp(c->greeting, "PING") == 0) {
         l->up = true;
         l->ops->up(l->owner);
@@ -285,17 +295,20 @@ static void greet(struct redis_link *l, int argc, const char **argv)
 
 static void ping(struct redis_link *l) { greet(l, 1, (const char *[]){ "PING" }); }
 
-static void greet_all(struct redis_link *l, const struct redis_url *url)
+static void greet_all(struct redis_link *l, const struct redis_link_spec *spec)
 {
-    char db[16];
+    const struct redis_login *login = spec->login;
+    char                      db[16];
 
-    if (url->user != NULL)
-        greet(l, 3, (const char *[]){ "AUTH", url->user, url->password });
-    else if (url->password != NULL)
-        greet(l, 2, (const char *[]){ "AUTH", url->password });
-    snprintf(db, sizeof db, "%d", url->db);
-    if (url->db != 0)
+    if (login->user != NULL)
+        greet(l, 3, (const char *[]){ "AUTH", login->user, login->password });
+    else if (login->password != NULL)
+        greet(l, 2, (const char *[]){ "AUTH", login->password });
+    snprintf(db, sizeof db, "%d", login->db);
+    if (login->db != 0)
         greet(l, 2, (const char *[]){ "SELECT", db });
+    if (spec->master)
+        greet(l, 1, (const char *[]){ "ROLE" });
     ping(l);
 }
 
@@ -343,14 +356,13 @@ static void attach(struct redis_link *l)
     l->ac->ev.cleanup = cleanup;
 }
 
-enum mh_err redis_link_open(uv_loop_t *loop, const struct redis_url *url,
-                            const struct sockaddr *to, const char *path,
+enum mh_err redis_link_open(uv_loop_t *loop, const struct redis_link_spec *spec,
                             const struct redis_link_ops *ops, void *owner,
                             char why[LINK_WHY_BYTES], struct redis_link **out)
 {
     struct redis_link *l = mem_alloc(sizeof *l);
 
-    l->ac = dial(to, path);
+    l->ac = dial(spec->to, spec->path);
     if (l->ac == NULL || l->ac->err != 0 || uv_poll_init(loop, &l->poll, l->ac->c.fd) != 0) {
         bool told = l->ac != NULL && l->ac->c.errstr[0] != '\0';
         snprintf(why, LINK_WHY_BYTES, "%s", told ? l->ac->c.errstr : "cannot connect");
@@ -368,7 +380,7 @@ enum mh_err redis_link_open(uv_loop_t *loop, const struct redis_url *url,
     timer_init(&l->tick, loop, on_tick);
     attach(l);
     limit_replies(l);
-    greet_all(l, url);
+    greet_all(l, spec);
     timer_start(&l->tick, TICK_MS);
     *out = l;
     return MH_OK;

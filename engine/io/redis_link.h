@@ -1,7 +1,7 @@
-/* redis_link.h - one connection to Redis, from the first byte to the last; the
- * private half of redis.c, which opens the next one when this is lost.
+/* redis_link.h - one connection to Redis, from the first byte to the last; private to
+ * redis_node.c, which opens the next one when this is lost.
  *
- * A link first greets: AUTH, SELECT and PING in one go. Only then it is `up`.
+ * A link first greets: AUTH, SELECT, perhaps ROLE, and PING in one go. Only then it is `up`.
  * From the start on it watches for silence: with nothing under way it sends a
  * PING every second, and a peer that owes an answer and sends no byte for
  * LINK_SILENT_S seconds is lost (a stopped process, a cable pulled).
@@ -36,8 +36,10 @@ struct redis_command {
     void                *arg;
     enum mh_err          err;               /* of one that ends without an answer */
     struct redis_script *script;            /* sent by its SHA-1, and may need its source */
-    char                *text;              /* in Redis's protocol; kept only for a script */
+    char                *text;              /* in Redis's protocol; kept while it may be resent */
     size_t               bytes;
+    unsigned             redirects;         /* a cluster sent it elsewhere so often */
+    bool                 waits;             /* WAIT: its answer is held against what was asked */
     const char          *greeting;          /* the link's own command: its name */
 };
 
@@ -49,10 +51,15 @@ struct redis_link_ops {
     void (*lost)(void *owner, const char *why, struct list *unanswered);
 };
 
-/* `to` is the address to dial, or NULL for the Unix socket `path`. MH_IO with the
- * reason in `why` when it fails at once. */
-MH_MUST_USE enum mh_err redis_link_open(uv_loop_t *loop, const struct redis_url *url,
-                                        const struct sockaddr *to, const char *path,
+struct redis_link_spec {                    /* borrowed during the call */
+    const struct sockaddr    *to;           /* to dial; NULL for the Unix socket `path` */
+    const char               *path;
+    const struct redis_login *login;
+    bool                      master;       /* one that says that it is a replica is lost */
+};
+
+/* MH_IO with the reason in `why` when it fails at once. */
+MH_MUST_USE enum mh_err redis_link_open(uv_loop_t *loop, const struct redis_link_spec *spec,
                                         const struct redis_link_ops *ops, void *owner,
                                         char why[LINK_WHY_BYTES], struct redis_link **out);
 

@@ -14,10 +14,10 @@ static void good(const char *text) { assert_int_equal(redis_url_parse(text, &url
 TEST(a_host_alone_gets_the_usual_port_and_database)
 {
     good("redis://redis.example");
-    assert_string_equal(url.host, "redis.example");
-    assert_string_equal(url.port, "6379");
-    assert_int_equal(url.db, 0);
-    assert_null(url.password);
+    assert_string_equal(url.hosts[0].name, "redis.example");
+    assert_string_equal(url.hosts[0].port, "6379");
+    assert_int_equal(url.login.db, 0);
+    assert_null(url.login.password);
     assert_false(url.tls);
     redis_url_deinit(&url);
 }
@@ -26,27 +26,27 @@ TEST(every_part_is_read)
 {
     good("rediss://mh:p%40ss%2Fword@10.0.0.7:7000/3");
     assert_true(url.tls);
-    assert_string_equal(url.user, "mh");
-    assert_string_equal(url.password, "p@ss/word");
-    assert_string_equal(url.host, "10.0.0.7");
-    assert_string_equal(url.port, "7000");
-    assert_int_equal(url.db, 3);
+    assert_string_equal(url.login.user, "mh");
+    assert_string_equal(url.login.password, "p@ss/word");
+    assert_string_equal(url.hosts[0].name, "10.0.0.7");
+    assert_string_equal(url.hosts[0].port, "7000");
+    assert_int_equal(url.login.db, 3);
     redis_url_deinit(&url);
 }
 
 TEST(a_password_needs_no_user)
 {
     good("redis://:secret@host");
-    assert_null(url.user);
-    assert_string_equal(url.password, "secret");
+    assert_null(url.login.user);
+    assert_string_equal(url.login.password, "secret");
     redis_url_deinit(&url);
 }
 
 TEST(an_ipv6_address_stands_in_brackets)
 {
     good("redis://[::1]:6380/");
-    assert_string_equal(url.host, "::1");
-    assert_string_equal(url.port, "6380");
+    assert_string_equal(url.hosts[0].name, "::1");
+    assert_string_equal(url.hosts[0].port, "6380");
     redis_url_deinit(&url);
 }
 
@@ -65,6 +65,43 @@ TEST(what_is_shown_hides_the_password)
     redis_url_deinit(&url);
 }
 
+TEST(sentinels_are_a_list_in_front_of_their_masters_name)
+{
+    good("redis+sentinel://mh:p%40ss@s1:5000,[::1],s3/mymaster/2");
+    assert_int_equal(url.kind, REDIS_SENTINEL);
+    assert_int_equal(url.host_count, 3);
+    assert_string_equal(url.hosts[0].port, "5000");
+    assert_string_equal(url.hosts[1].name, "::1");
+    assert_string_equal(url.hosts[2].port, "26379");
+    assert_string_equal(url.master, "mymaster");
+    assert_string_equal(url.login.password, "p@ss");
+    assert_int_equal(url.login.db, 2);
+    assert_null(url.sentinel_login.password);
+    assert_string_equal(url.shown, "redis+sentinel://mh:***@s1:5000,[::1]:26379,s3:26379/mymaster/2");
+    redis_url_deinit(&url);
+}
+
+TEST(sentinels_may_want_a_password_of_their_own)
+{
+    good("rediss+sentinel://:one@s1/m?sentinel_user=u&sentinel_password=t%2Fw@o");
+    assert_true(url.tls);
+    assert_string_equal(url.login.password, "one");
+    assert_string_equal(url.sentinel_login.user, "u");
+    assert_string_equal(url.sentinel_login.password, "t/w@o");
+    assert_null(strstr(url.shown, "w@o"));
+    redis_url_deinit(&url);
+}
+
+TEST(a_cluster_is_known_by_some_of_its_nodes)
+{
+    good("redis+cluster://:secret@a:7000,b");
+    assert_int_equal(url.kind, REDIS_CLUSTER);
+    assert_int_equal(url.host_count, 2);
+    assert_string_equal(url.hosts[1].port, "6379");
+    assert_string_equal(url.shown, "redis+cluster://:***@a:7000,b:6379");
+    redis_url_deinit(&url);
+}
+
 TEST(what_cannot_be_read_is_refused_with_a_reason_without_the_password)
 {
     static const char *const bad[] = {
@@ -74,7 +111,13 @@ TEST(what_cannot_be_read_is_refused_with_a_reason_without_the_password)
         "redis://hunter2@host", "redis://user:@host", "redis://:hunter2%@host",
         "redis://:hunter2%4@host", "redis://:hunter2%zz@host", "redis://:hunter2%00@host",
         "redis://[::1", "redis://[::1]x", "redis://[]", "redis://host?timeout=1",
-        "redis://:hunter2@host#x", "unix:",
+        "redis://:hunter2@host#x", "redis://a,b", "unix:",
+        "redis+sentinel://a,b", "redis+sentinel://a,b/", "redis+sentinel://a,,b/m",
+        "redis+sentinel://a/m/x", "redis+sentinel://a/m?db=1", "redis+sentinel://a/m?",
+        "redis+sentinel://a/m?sentinel_user=hunter2", "redis+sentinel://a/m?sentinel_password=",
+        "redis+sentinel://a/m?sentinel_password=hunter2&sentinel_password=hunter2",
+        "redis+cluster://a/1", "redis+cluster://", "redis+cluster://a?x",
+        "redis+cluster://1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17",
         "unix:/123456789/123456789/123456789/123456789/123456789/123456789/123456789/123456789"
         "/123456789/123456789/12345678",
     };
@@ -85,7 +128,7 @@ TEST(what_cannot_be_read_is_refused_with_a_reason_without_the_password)
             fail_msg("%s was taken", bad[i]);
         assert_null(strstr(why, "hunter2"));
         assert_true(strlen(why) > 0);
-        assert_null(url.host);
+        assert_null(url.hosts[0].name);
         assert_null(url.shown);
     }
 }
@@ -99,6 +142,9 @@ int main(void)
         RUN(an_ipv6_address_stands_in_brackets),
         RUN(a_unix_socket_is_a_path),
         RUN(what_is_shown_hides_the_password),
+        RUN(sentinels_are_a_list_in_front_of_their_masters_name),
+        RUN(sentinels_may_want_a_password_of_their_own),
+        RUN(a_cluster_is_known_by_some_of_its_nodes),
         RUN(what_cannot_be_read_is_refused_with_a_reason_without_the_password),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
