@@ -37,6 +37,7 @@ struct engine {
     char                  *cert_pem, *key_pem;
     const char           **plugin_dirs;
     char                  *shipped_dir, *sandbox_program;
+    char                  *redis_needs[3];  /* one key of each part of Redis, then NULL */
     struct policy_ranges   private_allowed;
     struct schedule        webhook_schedule, plugin_schedule;
     struct jail            jail;
@@ -129,6 +130,8 @@ static enum mh_err parse_settings(struct engine *e)
         return bad_setting("retry-schedule", s->retry_schedule, "0s,5s,5m,...");
     if (schedule_parse(s->plugin_retry_schedule, &e->plugin_schedule) != MH_OK)
         return bad_setting("plugin-retry-schedule", s->plugin_retry_schedule, "0s,2s,10s,...");
+    if (s->redis_wait > 0 && s->redis[0] == '\0')
+        return bad_setting("redis-wait", "above 0", "0: the managed Redis has no replicas");
     enum mh_err err = parse_listen(e);
     return err == MH_OK ? read_tls(e) : err;
 }
@@ -285,8 +288,12 @@ static enum mh_err start_redis(struct engine *e)
         if (err == MH_OK)
             url = redis_server_url(e->redis_server);
     }
+    e->redis_needs[0] = mem_printf("%s:{q}", s->prefix);
+    e->redis_needs[1] = mem_printf("%s:{c}", s->prefix);
     struct redis_spec spec = { .url = url, .ca_file = s->ca_file[0] ? s->ca_file : NULL,
-                               .state = on_redis_state, .arg = e };
+                               .state = on_redis_state, .arg = e,
+                               .needs = (const char *const *)e->redis_needs,
+                               .wait_replicas = s->redis_wait, .wait_ms = s->redis_wait_timeout };
     return err == MH_OK ? redis_open(&e->loop, &spec, &e->redis) : err;
 }
 
@@ -474,6 +481,8 @@ static void free_all(struct engine *e)
     free(e->plugin_dirs);
     free(e->shipped_dir);
     free(e->sandbox_program);
+    free(e->redis_needs[0]);
+    free(e->redis_needs[1]);
 }
 
 static void raise_descriptor_limit(void)

@@ -11,7 +11,9 @@
  *  I4  A claim is given up only together with the record of how it went, in one
  *      script call. A crash between attempt and record repeats that attempt and
  *      no other, under the same id.
- *  I5  What Redis did not confirm was not accepted: the producer is told 503 (Q5).
+ *  I5  What Redis did not confirm was not accepted: the producer is told 503 (Q5). With
+ *      --redis-wait, confirming takes the replicas as well; what they do not confirm is
+ *      told 503 and delivered all the same.
  *      What was confirmed stays owned in memory until its record is confirmed;
  *      records are resent after a loss of the connection.
  *  I6  An engine holds at most max_owned deliveries; accepted ones beyond that go
@@ -24,6 +26,7 @@
  *                                    second line the envelope
  *   mh:{q}:delivery:<delivery key>   the record, once an attempt was made
  *   mh:{q}:due, :dead                sorted sets of delivery keys by time in ms
+ *   mh:{q}:repeats                   calls of accept that met an event they knew
  *   mh:{q}:engines                   sorted set of engines by last heartbeat
  *   mh:{q}:own:<engine>              set of delivery keys
  *   mh:{q}:log:<org>/<target>        sorted set of delivery keys by time in ms: an org

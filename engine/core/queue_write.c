@@ -21,6 +21,7 @@ struct pending_accept {
     queue_accepted *done;
     void           *arg;
     bool            owned;                  /* written to our own set, else to due (I6) */
+    enum mh_err     outcome;                /* told when the replicas have it, too */
     size_t          count;
     struct target  *targets[];              /* counted */
 };
@@ -72,21 +73,20 @@ static void accept_stored(struct queue *q, struct pending_accept *a)
         queue_own(q, delivery_new(a->event, a->targets[i]));
     if (!a->owned)
         q->due += (int64_t)a->count;
-    accept_end(a, MH_OK);
 }
 
+/* What is stored is ours and begins, whatever the replicas will say. */
 static void take_accepted(struct batch *b, const redisReply *reply)
 {
-    for (size_t i = 0; !list_empty(&b->items); i++) {
-        struct pending_accept *a = container_of(list_pop_front(&b->items),
-                                                struct pending_accept, node);
+    size_t i = 0;
+
+    list_for_each(node, after, &b->items) {
+        struct pending_accept *a = container_of(node, struct pending_accept, node);
         bool known = i < reply->elements && reply->element[i]->type == REDIS_REPLY_INTEGER;
-        if (!known)
-            accept_end(a, MH_UNAVAILABLE);
-        else if (reply->element[i]->integer == 1)
+        bool stored = known && reply->element[i++]->integer == 1;
+        a->outcome = !known ? MH_UNAVAILABLE : stored ? MH_OK : MH_CONFLICT;
+        if (stored)
             accept_stored(b->q, a);
-        else
-            accept_end(a, MH_CONFLICT);
     }
 }
 
@@ -100,24 +100,40 @@ static void log_refused(const char *what, enum mh_err err, const redisReply *rep
                  log_quote(reply && reply->str ? reply->str : "", text, sizeof text));
 }
 
-static void on_accepted(void *arg, enum mh_err err, const redisReply *reply)
+/* The producers get to know. */
+static void on_replicated(void *arg, enum mh_err err, const redisReply *reply)
 {
     struct batch *b = arg;
     struct queue *q = b->q;
 
+    (void)reply;
     q->accepting = false;
+    while (!list_empty(&b->items)) {
+        struct pending_accept *a = container_of(list_pop_front(&b->items),
+                                                struct pending_accept, node);
+        accept_end(a, err == MH_OK ? a->outcome : MH_UNAVAILABLE);
+    }
+    batch_free(b);
+    flush_soon(q);
+}
+
+static void on_accepted(void *arg, enum mh_err err, const redisReply *reply)
+{
+    struct batch *b = arg;
+    struct queue *q = b->q;
+    bool          stored = err == MH_OK && reply->type == REDIS_REPLY_ARRAY;
+
     q->coming -= b->coming;
-    if (err == MH_OK && reply->type == REDIS_REPLY_ARRAY)
+    if (stored)
         take_accepted(b, reply);
     else
         log_refused("accept_failed", err, reply);
-    while (!list_empty(&b->items))
-        accept_end(container_of(list_pop_front(&b->items), struct pending_accept, node),
-                   MH_UNAVAILABLE);
     if (err == MH_STALE)
         queue_stale(q, b->era);
-    batch_free(b);
-    flush_soon(q);
+    if (stored && redis_waits(q->spec.redis))
+        redis_wait(q->spec.redis, on_replicated, b);
+    else
+        on_replicated(b, stored ? MH_OK : MH_UNAVAILABLE, NULL);
 }
 
 static void add_event_key(struct queue *q, struct command *c, const struct event *e)
@@ -181,10 +197,11 @@ static void send_accepts(struct queue *q)
     struct batch *b = batch_new(q);
     size_t        count = fill_accepts(q, b), coming = q->coming;
 
-    command_format(&b->command, "%zu", 3 + count);
+    command_format(&b->command, "%zu", 4 + count);
     queue_key(q, &b->command, "engines");
     queue_key2(q, &b->command, "own", q->engine);
     queue_key(q, &b->command, "due");
+    queue_key(q, &b->command, "repeats");
     list_for_each(node, after, &b->items)
         add_event_key(q, &b->command, container_of(node, struct pending_accept, node)->event);
     command_text(&b->command, q->engine);

@@ -21,7 +21,12 @@
     X(data, TEXT, "data", "./moonhook-data", 0, 0, "DIR",                                          \
       "keys, the admin token and the managed Redis live here; made if missing (0700)")             \
     X(redis, TEXT, "redis", "", 0, 0, "URL",                                                       \
-      "redis://, rediss:// or unix:/path; none: moonhook runs its own redis-server")               \
+      "redis://, rediss://, redis+sentinel://H,H/MASTER, redis+cluster://H,H or unix:/path; "      \
+      "none: moonhook runs its own redis-server")                                                  \
+    X(redis_wait, COUNT, "redis-wait", "0", 0, 16, "N",                                            \
+      "replicas that must have an event before it is answered 202; 0: the master is enough")       \
+    X(redis_wait_timeout, DURATION, "redis-wait-timeout", "1s", 10, 4000, "DURATION",              \
+      "how long they may take; then the event is answered 503")                                    \
     X(redis_fsync, TEXT, "redis-fsync", "always", 0, 0, "always|everysec",                         \
       "when the managed Redis forces accepted events to disk")                                     \
     X(redis_memory, SIZE, "redis-memory", "0", 0, 1LL << 50, "BYTES",                              \

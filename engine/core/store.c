@@ -16,7 +16,16 @@ struct store *store_new(struct redis *redis, const char *prefix)
 
 void store_free(struct store *s) { free(s); }
 
-struct write { store_done *done; void *arg; };
+struct write { struct redis *redis; store_done *done; void *arg; };
+
+static void on_replicated(void *arg, enum mh_err err, const redisReply *reply)
+{
+    struct write *w = arg;
+
+    (void)reply;
+    w->done(w->arg, err == MH_OK ? MH_OK : MH_UNAVAILABLE);
+    free(w);
+}
 
 static void on_written(void *arg, enum mh_err err, const redisReply *reply)
 {
@@ -26,14 +35,16 @@ static void on_written(void *arg, enum mh_err err, const redisReply *reply)
     if (err == MH_IO)
         LOG_ERROR("store_refused", "redis=%s",
                   log_quote(reply && reply->str ? reply->str : "", text, sizeof text));
-    w->done(w->arg, err == MH_OK ? MH_OK : MH_UNAVAILABLE);
-    free(w);
+    if (err == MH_OK && redis_waits(w->redis))
+        redis_wait(w->redis, on_replicated, w);
+    else
+        on_replicated(w, err, NULL);
 }
 
-static struct write *write_new(store_done *done, void *arg)
+static struct write *write_new(struct store *s, store_done *done, void *arg)
 {
     struct write *w = mem_alloc(sizeof *w);
-    *w = (struct write){ done, arg };
+    *w = (struct write){ s->redis, done, arg };
     return w;
 }
 
@@ -43,14 +54,14 @@ void store_put(struct store *s, const char *kind, const char *id, const json_t *
     size_t bytes = 0;
     char  *text = json_text(value, &bytes);
 
-    redis_sendf(s->redis, on_written, write_new(done, arg), "HSET %s:{c}:%s %s %b", s->prefix,
+    redis_sendf(s->redis, on_written, write_new(s, done, arg), "HSET %s:{c}:%s %s %b", s->prefix,
                 kind, id, text ? text : "", text ? bytes : 0);
     free(text);
 }
 
 void store_remove(struct store *s, const char *kind, const char *id, store_done *done, void *arg)
 {
-    redis_sendf(s->redis, on_written, write_new(done, arg), "HDEL %s:{c}:%s %s", s->prefix, kind,
+    redis_sendf(s->redis, on_written, write_new(s, done, arg), "HDEL %s:{c}:%s %s", s->prefix, kind,
                 id);
 }
 

@@ -1,9 +1,11 @@
 -- accept: stores a batch of events together with their fan-out, all or nothing.
 --
--- KEYS  engines, own set of this engine, due set, then one event key per event
+-- KEYS  engines, own set of this engine, due set, a counter, then one event key per event
 -- ARGV  engine id, seconds to keep an event, then per event:
 --         record, "own" or "due", number of deliveries, their keys
 -- Gives one integer per event: 1 stored, 0 an event of this id was there before.
+-- An event that was there may not have reached the replicas yet: counting it makes this
+-- call a write, behind which WAIT waits for that event, too.
 -- STALE: this engine was declared dead; nothing is written.
 
 local engine, keep_s = ARGV[1], ARGV[2]
@@ -25,7 +27,8 @@ local function flush(command, key, list)
 end
 
 local at = 3
-for i = 4, #KEYS do
+local repeated = false
+for i = 5, #KEYS do
   local record, state, count = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
   local fresh = redis.call('SET', KEYS[i], record, 'NX', 'PXAT', end_ms)
   if fresh and state == 'own' then
@@ -36,10 +39,12 @@ for i = 4, #KEYS do
       due[#due + 1] = ARGV[at + 2 + j]
     end
   end
-  results[i - 3] = fresh and 1 or 0
+  results[i - 4] = fresh and 1 or 0
+  repeated = repeated or not fresh
   at = at + 3 + count
 end
 
 flush('SADD', KEYS[2], own)
 flush('ZADD', KEYS[3], due)
+if repeated then redis.call('INCR', KEYS[4]) end
 return results

@@ -28,7 +28,7 @@ const environment = Object.fromEntries(
 const sandbox = existsSync(join(build, 'moonhook-sandbox')) ? [] : ['--sandbox', '/bin/true'];
 const LOOPBACK = ['--allow-private', '127.0.0.0/8'];
 
-const engines = new Set();
+const engines = new Set(), folders = [];
 
 function killQuietly(pid) {
   try {
@@ -41,13 +41,14 @@ process.on('exit', (code) => {
     if (code !== 0) engine.show();
     engine.remove();
   }
+  for (const dir of folders) rmSync(dir, { recursive: true, force: true });
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
 
 // A temporary folder that goes away with the process.
 export function folder(prefix = 'mh-test-') {
   const dir = mkdtempSync(join(tmpdir(), prefix));
-  process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
+  folders.push(dir);
   return dir;
 }
 

@@ -1,5 +1,6 @@
 // redis.mjs - a redis-server of the test's own: on loopback, with a password, keeping
-// its data on the disk so that it can be killed and come back.
+// its data on the disk so that it can be killed and come back. Several of them make what
+// redis_sets.mjs has.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { promisify } from 'node:util';
@@ -8,11 +9,26 @@ import { freePort } from './port.mjs';
 import { eventually, within } from './wait.mjs';
 
 const run = promisify(execFile);
+const children = new Set();
+process.once('exit', () => children.forEach((child) => child.kill('SIGKILL')));
+
+// A redis-server that ends with the test's process at the latest.
+export function spawnRedis(args) {
+  const child = spawn('redis-server', args, { stdio: 'ignore' });
+  children.add(child);
+  child.once('exit', () => children.delete(child));
+  return child;
+}
 
 export class Redis {
   password = 'open-sesame-42';
   #dir = folder('mh-redis-');
   #child = null;
+  #flags;
+
+  constructor(flags = []) { this.#flags = flags; }
+
+  get name() { return `127.0.0.1:${this.port}`; }
 
   async reserve() {
     this.port ??= await freePort();
@@ -22,13 +38,14 @@ export class Redis {
 
   async start() {
     await this.reserve();
-    this.#child = spawn('redis-server', ['--port', this.port, '--bind', '127.0.0.1', '--dir', this.#dir,
-      '--requirepass', this.password, '--appendonly', 'yes', '--appendfsync', 'always', '--save', ''],
-      { stdio: 'ignore' });
-    process.once('exit', () => this.#child?.kill('SIGKILL'));
+    this.#child = spawnRedis(['--port', this.port, '--bind', '127.0.0.1', '--dir', this.#dir,
+      '--requirepass', this.password, '--appendonly', 'yes', '--appendfsync', 'always', '--save', '',
+      ...this.#flags]);
     await eventually(() => this.cli('ping').then((r) => r === 'PONG', () => false), 'a Redis that answers');
     return this;
   }
+
+  get running() { return this.#child !== null; }
 
   async kill() {
     const child = this.#child;
