@@ -312,7 +312,8 @@ static void make_pipeline(struct engine *e)
         .written = dispatch_written,
         .arg = e->dispatch }, &e->queue);
     dispatch_set_queue(e->dispatch, e->queue);
-    e->broker = broker_new(e->http);
+    e->broker = broker_new(&(struct broker_spec){ .http = e->http, .redis = e->redis,
+        .prefix = s->prefix, .dispatch = e->dispatch, .queue = e->queue });
     list_init(&e->retired_instances);
     e->host_of_plugins = (struct instance_host){ .loop = &e->loop, .broker = e->broker,
         .jail = &e->jail, .program = e->sandbox_program, .retired = &e->retired_instances,

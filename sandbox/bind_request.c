@@ -1,15 +1,6 @@
 /* bind_request.c - the one way to ask the engine for something. A hook that asks is
  * suspended; calls.c sends the request and resumes the hook with the reply.
- *
- *   REQUEST head, made by lua/moonhook/http.lua
- *     {"call":ID,"op":"http","method":"POST","url":"..","headers":[["Name","value"],..],
- *      "auth":["user","password"]?,"query":[["k","v"],..]?,"timeout_ms":n?,
- *      "body":"json"|"form"|"raw"|"none"}                   body: the request's bytes
- *   REPLY head
- *     {"ok":true,"status":200,"headers":{"content-type":".."},"retry_after_s":n?}
- *     {"ok":false,"code":"timeout","message":".."}          body: the response's bytes
- *
- * "body" tells the engine how to write a secret that stands there as a token. */
+ * Heads and bodies of each kind of request stand in engine/proto/message.h. */
 #include "bind.h"
 
 #include "calls.h"

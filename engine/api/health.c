@@ -129,15 +129,6 @@ static void write_plugins(struct buf *out, const struct api *api)
     json_decref(all);
 }
 
-static void write_broker(struct buf *out, const struct api *api)
-{
-    const struct broker_counts *n = broker_counts(api->broker);
-
-    one(out, "moonhook_requests_total", "counter", "Requests of plugins.", (double)n->requests);
-    one(out, "moonhook_requests_denied_total", "counter",
-        "Requests of plugins that their permissions do not allow.", (double)n->denied);
-}
-
 void health_metrics(struct api_call *c)
 {
     struct buf out;
@@ -147,7 +138,7 @@ void health_metrics(struct api_call *c)
     write_pipeline(&out, c->api);
     write_webhooks(&out, c->api);
     write_plugins(&out, c->api);
-    write_broker(&out, c->api);
+    broker_write_metrics(c->api->broker, &out);
     jail_metrics(c->api->jail, &out);
     char *text = buf_take(&out, &bytes);
     api_answer_text(c, 200, "text/plain; version=0.0.4; charset=utf-8", text, bytes);

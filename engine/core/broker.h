@@ -1,17 +1,34 @@
 /* broker.h - what plugins want from the world, checked and carried out.
  *
- * The sandbox can reach nothing; a hook that wants something sends a REQUEST. Who
- * asks is known by the process that speaks, never by what it says. Every request
- * is held against the plugin's approved manifest before anything happens; secrets
- * are put in here, on the way out, and taken out of what comes back. */
+ * The sandbox can reach nothing; a hook that wants something sends a REQUEST
+ * (proto/message.h has them all). Who asks is known by the process that speaks, never
+ * by what it says. Every request is held against the plugin's approved manifest before
+ * anything happens; secrets are put in here, on the way out, and taken out of what
+ * comes back. What is refused is logged with the rule that refused it, and counted.
+ *
+ * Each kind of request has a file of its own: broker_http.c, broker_sign.c,
+ * broker_store.c, broker_emit.c. What they read from a REQUEST is made by a pure
+ * broker_*_prepare() each, which does no I/O. */
 #pragma once
 
 #include "core/sandbox.h"
 #include "io/http_client.h"
+#include "io/redis.h"
 
 enum { BROKER_MAX_RESPONSE_BYTES = 2 * 1024 * 1024, BROKER_MAX_URL_BYTES = 8192 };
 
 struct broker;
+struct dispatch;
+struct queue;
+
+/* All borrowed, for as long as the broker lives. */
+struct broker_spec {
+    struct http_client *http;
+    struct redis       *redis;
+    const char         *prefix;             /* of Redis keys */
+    struct dispatch    *dispatch;
+    struct queue       *queue;
+};
 
 /* On whose behalf: borrowed for as long as its sandbox lives. */
 struct broker_subject {
@@ -23,7 +40,8 @@ struct broker_subject {
     int64_t                open;            /* requests under way: the broker's own */
 };
 
-struct broker *broker_new(struct http_client *http);
+struct broker *broker_new(const struct broker_spec *spec);
+/* Nothing that it asked Redis or the queue for is under way any more. */
 void           broker_free(struct broker *b);
 
 /* Answers the REQUEST in `frame` by sandbox_reply(), now or later. */
@@ -32,5 +50,5 @@ void broker_request(struct broker *b, struct broker_subject *who, struct hook_ca
 /* The call ends while its request is open: nothing will be answered. */
 void broker_abort(struct hook_call *call);
 
-struct broker_counts { uint64_t requests, denied, failed; };
-const struct broker_counts *broker_counts(const struct broker *b);
+/* moonhook_requests_total and its like, by plugin and kind of request. */
+void broker_write_metrics(const struct broker *b, struct buf *out);

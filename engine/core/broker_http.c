@@ -5,6 +5,10 @@
  * of a host can hide in a secret. */
 #include "core/broker_http.h"
 
+#include "base/clock.h"
+#include "core/broker_internal.h"
+#include "core/schedule.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -224,7 +228,8 @@ static void put_header(json_t *object, const char *name, const char *value, size
         json_put(object, name, text);
 }
 
-json_t *broker_http_headers(const char *lines, size_t bytes)
+/* "name: value\n" lines as an object; repeated names are joined by ", ". */
+static json_t *headers_of(const char *lines, size_t bytes)
 {
     json_t     *object = json_object();
     const char *end = lines + bytes;
@@ -247,8 +252,9 @@ json_t *broker_http_headers(const char *lines, size_t bytes)
     return object;
 }
 
-void broker_http_explain(const struct seals *seals, const struct http_result *result, char *out,
-                         size_t size)
+/* Why there was no answer, in one sentence without secrets. */
+static void explain(const struct seals *seals, const struct http_result *result, char *out,
+                    size_t size)
 {
     struct buf text;
 
@@ -257,4 +263,90 @@ void broker_http_explain(const struct seals *seals, const struct http_result *re
         buf_reset(&text);
     snprintf(out, size, "%s", text.len > 0 ? text.data : err_text(result->err));
     buf_deinit(&text);
+}
+
+static void put_retry_after(json_t *head, const struct http_result *result)
+{
+    char value[64];
+
+    if (!http_result_header(result, "retry-after", value, sizeof value))
+        return;
+    int64_t ms = schedule_retry_after_ms(value, clock_now_ms(), 24LL * 3600 * 1000);
+    if (ms >= 0)
+        json_put(head, "retry_after_s", json_real((double)ms / 1000.0));
+}
+
+/* What came back, with every secret's value replaced by its token. */
+static enum mh_err reply_answer(struct open_request *r, const struct http_result *result)
+{
+    struct buf  headers, body;
+    const struct seals *seals = r->who->seals;
+
+    buf_init(&headers, MH_MIB);
+    buf_init(&body, 2 * BROKER_MAX_RESPONSE_BYTES);
+    enum mh_err err = seals_conceal(seals, result->headers, result->headers_bytes, &headers);
+    if (err == MH_OK)
+        err = seals_conceal(seals, result->body, result->body_bytes, &body);
+    if (err == MH_OK) {
+        json_t *head = json_pack("{s:b, s:i, s:o}", "ok", 1, "status", (int)result->status,
+                                 "headers", headers_of(headers.data, headers.len));
+        put_retry_after(head, result);
+        broker_reply(r, head, body.data, body.len);
+    }
+    buf_deinit(&headers);
+    buf_deinit(&body);
+    return err;
+}
+
+static void on_answer(void *arg, const struct http_result *result)
+{
+    struct open_request *r = arg;
+    struct refusal       no = { .why = "the response is too large" };
+
+    r->exchange = NULL;
+    r->call->left_us -= result->timing.total_us;
+    if (result->err != MH_OK) {
+        explain(r->who->seals, result, no.why, sizeof no.why);
+        broker_reply_error(r, result->err, &no);
+        return;
+    }
+    if (reply_answer(r, result) != MH_OK)
+        broker_reply_error(r, MH_TOO_LARGE, &no);
+}
+
+/* ---- Starting it --------------------------------------------------------------------------- */
+
+/* The permission that is missing, as far as it may be logged: read from the URL as the
+ * plugin wrote it, because with its secrets in place the host could be one of them. */
+static void name_rule(const json_t *head, struct refusal *no)
+{
+    struct policy_url url;
+    const char       *why;
+
+    if (policy_url_parse(json_text_of(head, "url", ""), &url, &why) == MH_OK)
+        snprintf(no->rule, sizeof no->rule, strchr(url.host, ':') ? "http:[%s]:%u" : "http:%s:%u",
+                 url.host, (unsigned)url.port);
+    else
+        snprintf(no->rule, sizeof no->rule, "http:(the host in a secret)");
+}
+
+enum mh_err broker_http_start(struct open_request *r, const json_t *head, const struct frame *frame,
+                              struct refusal *no)
+{
+    struct broker_http_call call;
+    const char             *why = "the request is not valid";
+
+    enum mh_err err = broker_http_prepare(r->who, head, frame, &call, &why);
+    if (err == MH_OK) {
+        int64_t left_ms = hook_call_left_ms(r->call);
+        int64_t asked_ms = json_int_of(head, "timeout_ms", left_ms);
+        call.http.timeout_ms = asked_ms > 0 && asked_ms < left_ms ? asked_ms : left_ms;
+        call.http.max_response_bytes = BROKER_MAX_RESPONSE_BYTES;
+        why = "the request is not valid";
+        err = http_client_start(r->broker->spec.http, &call.http, on_answer, r, &r->exchange);
+    }
+    broker_http_deinit(&call);
+    if (err == MH_DENIED)
+        name_rule(head, no);
+    return err == MH_OK ? MH_OK : broker_refuse(no, err, "%s", why);
 }

@@ -19,10 +19,3 @@ MH_MUST_USE enum mh_err broker_http_prepare(const struct broker_subject *who, co
                                             const struct frame *frame,
                                             struct broker_http_call *out, const char **why);
 void broker_http_deinit(struct broker_http_call *c);
-
-/* "name: value\n" lines as an object; repeated names are joined by ", ". */
-json_t *broker_http_headers(const char *lines, size_t bytes);
-
-/* Why there was no answer, in one sentence without secrets. */
-void broker_http_explain(const struct seals *seals, const struct http_result *result, char *out,
-                         size_t size);

@@ -32,10 +32,21 @@
  *   RESULT  {"ok":true}                                           the result as JSON
  *           {"ok":false,"code","message","trace","retry":{"after_s":n}|{"never":true}?,
  *           "too_large":true?}                                    -
- *   REQUEST {"call":id,"op":"http", ...}    see sandbox/bind_http.c  request body
+ *   REQUEST {"call":id,"op":"http", ...}    see "Requests" below     request body
  *   REPLY   {"ok":true, ...}|{"ok":false,"code","message"}        response body
  *   LOG     {"call":id,"level":"info"}                            the message
  *   CANCEL  {}                                                    -
+ *
+ * Requests, by "op"; lua/moonhook/ makes them, engine/core/broker_*.c reads them. A REPLY
+ * that is not ok has {"ok":false,"code","message","final":true?}: `final` where no later
+ * attempt will fare better.
+ *
+ *   http    {"method":"POST","url","headers":[["Name","value"],..],"query":[["k","v"],..]?,
+ *            "auth":["user","password"]?,"timeout_ms":n?,
+ *            "body":"json"|"form"|"raw"|"none"}                       what is sent
+ *           "body" tells how a secret that stands in it as a token is written.
+ *        -> {"ok":true,"status":200,"headers":{"content-type":".."},
+ *            "retry_after_s":n?}                                      what came back
  */
 #pragma once
 

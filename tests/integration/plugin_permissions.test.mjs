@@ -1,0 +1,61 @@
+// plugin_permissions.test.mjs - what a manifest does not ask for is not to be had: the engine
+// refuses it, logs the rule that refused it, and counts it.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { Engine } from './lib/engine.mjs';
+import { PluginFolder, resultOf } from './lib/plugins.mjs';
+import { Receiver } from './lib/receiver.mjs';
+
+const engine = new Engine();
+const receiver = new Receiver();
+let count = 0;
+
+before(() => Promise.all([engine.start(), receiver.start()]));
+after(() => Promise.all([engine.stop(), receiver.stop()]));
+
+// Installs a plugin whose on_event is `body`; its name.
+async function install(body, { permissions = [], more = '', config = {} } = {}) {
+  const name = `asks-${++count}`;
+  const all = ['events:read', ...permissions].map((p) => JSON.stringify(p)).join(', ');
+  const folder = new PluginFolder(name, `permissions = { ${all} }, fail = "drop", ${more}
+    on_event = function(event, ctx) ${body} end,`, { before: 'local http = require "moonhook.http"' });
+  await engine.ok(200, folder.install(engine, config));
+  return name;
+}
+
+const denials = (plugin, op) =>
+  engine.metric('moonhook_requests_denied_total', `{plugin="${plugin}",op="${op}"}`);
+
+describe('a request that the permissions do not name', () => {
+  test('goes nowhere, and the error says so', async () => {
+    const name = await install(`http.get("${receiver.url}/"):expect(200)`);
+    const { error } = await resultOf(engine, name, 'x');
+    assert.equal(error.code, 'denied');
+    assert.equal(receiver.requests.length, 0);
+  });
+
+  test('is logged once with the rule that it lacked', async () => {
+    const name = await install(`http.get("${receiver.url}/a?b=c"):expect(200)`);
+    await resultOf(engine, name, 'x');
+    const line = await engine.logged(new RegExp(`event=request_denied plugin=${name} `));
+    assert.match(line, new RegExp(`hook=on_event delivery=\\S+~${name} op=http error=denied ` +
+                                  `rule="http:127\\.0\\.0\\.1:${receiver.port}"`));
+    assert.equal(engine.lines.filter((l) => l.includes(`request_denied plugin=${name} `)).length, 1);
+  });
+
+  test('does not show a secret that was its host', async () => {
+    const name = await install('http.get("http://" .. ctx.config.key .. "/"):expect(200)', {
+      more: 'config = { key = { type = "string", secret = true } },', config: { key: 'TopSecretWord' } });
+    const { error } = await resultOf(engine, name, 'x');
+    assert.equal(error.code, 'denied');
+    await engine.logged(new RegExp(`event=request_denied plugin=${name} `));
+    assert.ok(!engine.lines.some((l) => /topsecretword/i.test(l)));
+  });
+
+  test('is counted by plugin and kind', async () => {
+    const name = await install(`http.get("${receiver.url}/") http.get("${receiver.url}/")`);
+    await resultOf(engine, name, 'x');
+    assert.equal(await denials(name, 'http'), 2);
+    assert.equal(await engine.metric('moonhook_requests_total', `{plugin="${name}",op="http"}`), 2);
+  });
+});
