@@ -56,7 +56,7 @@ static void get_raw(lua_State *L, int index, const char *field)
 /* What the engine refused keeps its name, also where the SDK raised it. */
 static void read_code(struct outcome *o, lua_State *L)
 {
-    static const enum mh_err codes[] = { MH_LIMIT, MH_DENIED };
+    static const enum mh_err codes[] = { MH_LIMIT, MH_DENIED, MH_BUSY, MH_UNAVAILABLE };
 
     get_raw(L, 1, "code");
     for (size_t i = 0; lua_type(L, -1) == LUA_TSTRING && i < ARRAY_LEN(codes); i++)

@@ -18,6 +18,7 @@ static const struct broker_row {
     broker_start *start;
 } rows[BROKER_KINDS] = {
     [BROKER_HTTP]  = { "http",  NULL, broker_http_start },
+    [BROKER_SIGN]  = { "sign",  NULL, broker_sign_start },     /* it reaches nothing */
 };
 
 struct broker *broker_new(const struct broker_spec *spec)

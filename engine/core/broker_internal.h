@@ -6,7 +6,7 @@
 #include "base/map.h"
 #include "core/broker.h"
 
-enum broker_kind { BROKER_HTTP, BROKER_KINDS };
+enum broker_kind { BROKER_HTTP, BROKER_SIGN, BROKER_KINDS };
 
 struct broker_tally { uint64_t requests, denied, failed; };
 
@@ -49,7 +49,7 @@ struct open_request {
 /* Begins what the REQUEST asks for. An error is answered by broker.c, with *no filled. */
 typedef enum mh_err broker_start(struct open_request *r, const json_t *head,
                                  const struct frame *frame, struct refusal *no);
-broker_start broker_http_start;
+broker_start broker_http_start, broker_sign_start;
 
 /* Fills no->why; returns `err`. */
 enum mh_err broker_refuse(struct refusal *no, enum mh_err err, const char *format, ...)

@@ -344,3 +344,30 @@ enum mh_err crypto_base64_decode(const char *text, size_t bytes, unsigned char *
     *out_bytes = count;
     return MH_OK;
 }
+
+void crypto_base64url(const void *data, size_t bytes, char *out)
+{
+    crypto_base64(data, bytes, out);
+    for (char *c = out; *c != '\0'; c++)
+        *c = *c == '+' ? '-' : *c == '/' ? '_' : *c;
+    out[strcspn(out, "=")] = '\0';
+}
+
+enum mh_err crypto_base64url_decode(const char *text, size_t bytes, unsigned char *out,
+                                    size_t out_max, size_t *out_bytes)
+{
+    size_t chars = (bytes + 3) / 4 * 4;
+
+    if (bytes > INT_MAX)
+        return MH_TOO_LARGE;
+    for (size_t i = 0; i < bytes; i++)
+        if (strchr("+/=", text[i]) != NULL)         /* NUL is refused with the others below */
+            return MH_INVALID;
+    char *padded = mem_alloc(chars + 1);
+    memset(padded, '=', chars);
+    for (size_t i = 0; i < bytes; i++)
+        padded[i] = text[i] == '-' ? '+' : text[i] == '_' ? '/' : text[i];
+    enum mh_err err = crypto_base64_decode(padded, chars, out, out_max, out_bytes);
+    free(padded);
+    return err;
+}

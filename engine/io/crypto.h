@@ -69,3 +69,8 @@ void crypto_base64(const void *data, size_t bytes, char *out);
  * that no two texts mean the same bytes. MH_INVALID; MH_TOO_LARGE past out_max. */
 MH_MUST_USE enum mh_err crypto_base64_decode(const char *text, size_t bytes, unsigned char *out,
                                              size_t out_max, size_t *out_bytes);
+
+/* The URL-safe alphabet without padding (RFC 7515 2, "base64url"); the same rules. */
+void crypto_base64url(const void *data, size_t bytes, char *out);
+MH_MUST_USE enum mh_err crypto_base64url_decode(const char *text, size_t bytes, unsigned char *out,
+                                                size_t out_max, size_t *out_bytes);

@@ -47,6 +47,14 @@
  *           "body" tells how a secret that stands in it as a token is written.
  *        -> {"ok":true,"status":200,"headers":{"content-type":".."},
  *            "retry_after_s":n?}                                      what came back
+ *   sign    {"what":"hmac","algorithm":"sha256","encoding":"hex"?,
+ *            "key_bytes":n}                                           key, then text
+ *           {"what":"digest","algorithm","encoding"?}                 text
+ *           {"what":"equal","key_bytes":n}                            one text, then the other
+ *           {"what":"jwt","key_bytes":n}                              key, then claims as JSON
+ *           {"what":"jwt_verify","leeway_s":n?,"key_bytes":n}         key, then token
+ *           "key_bytes" tells where the first ends: keys are bytes, which JSON cannot hold.
+ *        -> {"ok":true,"equal":true?,"refused":"why"?}                MAC, digest, JWT, claims
  */
 #pragma once
 

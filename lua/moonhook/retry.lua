@@ -6,10 +6,11 @@
 -- Any other error is tried again on the plugin's schedule.
 local _, native = ...
 
-local error, setmetatable, tostring, type = error, setmetatable, tostring, type
+local error, pcall, setmetatable, tostring, type = error, pcall, setmetatable, tostring, type
 local RETRY = native.RETRY
 
 local MOST_S = 24 * 3600
+local LINE = 4                              -- as error() counts, through pcall: the plugin's
 
 function RETRY.__tostring(self) return self.message end
 
@@ -32,9 +33,24 @@ function retry.never(reason)
 end
 
 -- For the SDK: what the engine refused, under the name that it gave. A limit may be
--- free again later; a permission will not be there.
-function native.refusal(code, message)
-  return setmetatable({ code = code, never = code ~= "limit" or nil, message = message }, RETRY)
+-- free again later (unless `final`); a permission will not be there.
+function native.refusal(code, message, final)
+  return setmetatable({ code = code, never = final or code == "denied" or nil, message = message },
+                      RETRY)
+end
+
+-- What is wrong with the request itself, and will be at every attempt.
+local FINAL = { invalid = true, too_large = true }
+
+-- For the SDK: asks the engine for something, for a function `what` that the plugin called
+-- and that does not leave by a tail call: errors name the plugin's line.
+function native.ask(what, head, body)
+  local reply, answer = native.request(head, body)
+  if not reply then error(what .. ": " .. answer, 3) end
+  if reply.ok then return reply, answer end
+  local _, message = pcall(error, what .. ": " .. reply.message, LINE)
+  error(FINAL[reply.code] and retry.never(message) or
+        native.refusal(reply.code, message, reply.final), 0)
 end
 
 return retry

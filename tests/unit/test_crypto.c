@@ -355,6 +355,32 @@ TEST(base64_past_the_room_is_too_large_and_writes_nothing)
     assert_int_equal(crypto_base64_decode("", 0, NULL, 0, &bytes), MH_OK);
 }
 
+TEST(base64url_has_its_own_alphabet_and_no_padding)
+{
+    static const unsigned char bytes[] = { 0xfb, 0xef, 0xff, 0xfe };
+    unsigned char out[8];
+    char          text[16];
+    size_t        count = 0;
+
+    crypto_base64url(bytes, sizeof bytes, text);
+    assert_string_equal(text, "--___g");
+    assert_int_equal(crypto_base64url_decode(text, strlen(text), out, sizeof out, &count), MH_OK);
+    assert_int_equal(count, sizeof bytes);
+    assert_memory_equal(out, bytes, sizeof bytes);
+}
+
+TEST(base64url_that_is_not_strict_is_refused)
+{
+    static const char *const cases[] = { "++", "--___g==", "--___h", "-", "--_ _g", "--___g\n", "a=" };
+    unsigned char out[8];
+    size_t        count = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_int_equal(crypto_base64url_decode(cases[i], strlen(cases[i]), out, sizeof out, &count),
+                         MH_INVALID);
+    assert_int_equal(crypto_base64url_decode("ab\0d", 4, out, sizeof out, &count), MH_INVALID);
+}
+
 TEST(random_bytes_survive_base64)
 {
     for (size_t count = 0; count < 100; count++) {
@@ -419,6 +445,8 @@ int main(void)
         RUN(base64_matches_rfc_4648_both_ways),
         RUN(base64_that_is_not_strict_is_refused),
         RUN(base64_past_the_room_is_too_large_and_writes_nothing),
+        RUN(base64url_has_its_own_alphabet_and_no_padding),
+        RUN(base64url_that_is_not_strict_is_refused),
         RUN(random_bytes_survive_base64),
         RUN(hex_is_lower_case_and_terminated),
         RUN(random_bytes_are_not_repeated),
