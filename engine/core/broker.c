@@ -2,6 +2,7 @@
 #include "core/broker_internal.h"
 
 #include "base/clock.h"
+#include "base/embed.h"
 #include "base/log.h"
 #include "core/metrics.h"
 
@@ -19,12 +20,24 @@ static const struct broker_row {
 } rows[BROKER_KINDS] = {
     [BROKER_HTTP]  = { "http",  NULL, broker_http_start },
     [BROKER_SIGN]  = { "sign",  NULL, broker_sign_start },     /* it reaches nothing */
+    [BROKER_STORE] = { "store", "storage", broker_store_start },
 };
+
+static struct redis_script script_named(const char *name)
+{
+    const struct embedded *e = embedded_redis_scripts;
+
+    while (strcmp(e->name, name) != 0)      /* it is among them: the build put it there */
+        e++;
+    return (struct redis_script){ .name = e->name, .source = e->text };
+}
 
 struct broker *broker_new(const struct broker_spec *spec)
 {
     struct broker *b = mem_alloc(sizeof *b);
     b->spec = *spec;
+    b->store = script_named("store.lua");
+    b->store_forget = script_named("store_forget.lua");
     return b;
 }
 
@@ -71,12 +84,6 @@ static void detach(struct open_request *r)
     r->use = NULL;
 }
 
-static void free_request(struct open_request *r)
-{
-    free(r->own);
-    free(r);
-}
-
 void broker_abort(struct hook_call *call)
 {
     struct open_request *r = call->request;
@@ -85,14 +92,14 @@ void broker_abort(struct hook_call *call)
         http_exchange_abandon(r->exchange);
     detach(r);
     if (!r->held)
-        free_request(r);
+        free(r);
 }
 
 bool broker_resume(struct open_request *r)
 {
     r->held = false;
     if (r->call == NULL) {
-        free_request(r);
+        free(r);
         return false;
     }
     r->call->left_us -= clock_mono_us() - r->since_us;
@@ -126,7 +133,7 @@ void broker_reply(struct open_request *r, json_t *head, const void *body, size_t
     json_decref(head);
     detach(r);
     sandbox_reply(sandbox, call, text ? text : "{\"ok\":false}", body, bytes);
-    free_request(r);
+    free(r);
     free(text);
 }
 

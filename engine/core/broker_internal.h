@@ -6,7 +6,7 @@
 #include "base/map.h"
 #include "core/broker.h"
 
-enum broker_kind { BROKER_HTTP, BROKER_SIGN, BROKER_KINDS };
+enum broker_kind { BROKER_HTTP, BROKER_SIGN, BROKER_STORE, BROKER_KINDS };
 
 struct broker_tally { uint64_t requests, denied, failed; };
 
@@ -21,6 +21,7 @@ struct broker_use {
 struct broker {
     struct broker_spec  spec;
     struct map          uses;               /* by plugin */
+    struct redis_script store, store_forget;
 };
 
 /* Why a request is not carried out. */
@@ -43,13 +44,13 @@ struct open_request {
     struct http_exchange    *exchange;      /* of http: abandoned with the call */
     bool                     held;          /* by a callback that cannot be taken back */
     int64_t                  since_us;      /* monotonic */
-    void                    *own;           /* of its kind; freed with the request */
+    const struct store_row  *store;         /* of store: what it asked for */
 };
 
 /* Begins what the REQUEST asks for. An error is answered by broker.c, with *no filled. */
 typedef enum mh_err broker_start(struct open_request *r, const json_t *head,
                                  const struct frame *frame, struct refusal *no);
-broker_start broker_http_start, broker_sign_start;
+broker_start broker_http_start, broker_sign_start, broker_store_start;
 
 /* Fills no->why; returns `err`. */
 enum mh_err broker_refuse(struct refusal *no, enum mh_err err, const char *format, ...)

@@ -204,6 +204,15 @@ void instance_stop_retired(const struct instance_host *host)
         instance_stop(container_of(host->retired->next, struct instance, node));
 }
 
+void instance_stop_retired_of(const struct instance_host *host, const char *plugin)
+{
+    list_for_each(node, after, host->retired) {
+        struct instance *i = container_of(node, struct instance, node);
+        if (strcmp(i->manifest.name, plugin) == 0)
+            instance_stop(i);
+    }
+}
+
 int    instance_pid(const struct instance *i) { return sandbox_pid(i->sandbox); }
 double instance_start_ms(const struct instance *i) { return sandbox_start_ms(i->sandbox); }
 

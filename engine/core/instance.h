@@ -50,6 +50,7 @@ size_t instance_retired_count(const struct instance_host *host, const char *plug
 
 /* Stops those that were retired and are still at it: the engine ends. */
 void instance_stop_retired(const struct instance_host *host);
+void instance_stop_retired_of(const struct instance_host *host, const char *plugin);
 
 MH_MUST_USE enum mh_err instance_call(struct instance *i, struct hook_call *call);
 int     instance_pid(const struct instance *i);

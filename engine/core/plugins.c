@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/map.h"
+#include "core/broker_store.h"
 #include "core/plugins_record.h"
 #include "core/source.h"
 #include "core/watch.h"
@@ -94,6 +95,15 @@ static void op_free(struct op *op)
     free(op);
 }
 
+/* Nothing of the plugin runs any more that could put something there again. */
+static void forget_store(struct plugins *ps, const char *name, broker_forgotten *done, void *arg)
+{
+    instance_stop_retired_of(ps->spec.plugin.host, name);
+    broker_store_forget(ps->spec.plugin.host->broker, name, done, arg);
+}
+
+static void ignore_forgotten(void *arg, enum mh_err err) { (void)arg, (void)err; }
+
 static void finish(struct op *op, enum mh_err err, json_t *answer)
 {
     if (op->entry != NULL)
@@ -101,6 +111,7 @@ static void finish(struct op *op, enum mh_err err, json_t *answer)
     if (err != MH_OK && op->plugin != NULL)
         plugin_remove(op->plugin);
     if (err != MH_OK && op->install && op->entry != NULL) {
+        forget_store(op->ps, op->entry->name, ignore_forgotten, NULL);      /* its setup may have */
         map_remove(&op->ps->entries, op->entry->name);
         free(op->entry);
     }
@@ -510,16 +521,28 @@ void plugins_enable(struct plugins *ps, const char *name, bool enabled, plugins_
                       enabled, on_switched);
 }
 
-static void on_removed(void *arg, enum mh_err err)
+/* It is uninstalled either way; what could not be removed is in the log. */
+static void on_forgotten(void *arg, enum mh_err err)
 {
     struct op *op = arg;
 
+    (void)err;
+    if (!is_orphan(op))
+        finish(op, MH_OK, json_pack("{s:b}", "uninstalled", 1));
+}
+
+static void on_removed(void *arg, enum mh_err err)
+{
+    struct op *op = arg;
+    char       name[MH_ID_BYTES];
+
     if (was_not_stored(op, err))
         return;
-    map_remove(&op->ps->entries, op->entry->name);
+    snprintf(name, sizeof name, "%s", op->entry->name);
+    map_remove(&op->ps->entries, name);
     entry_free(op->entry);
     op->entry = NULL;
-    finish(op, MH_OK, json_pack("{s:b}", "uninstalled", 1));
+    forget_store(op->ps, name, on_forgotten, op);
 }
 
 void plugins_uninstall(struct plugins *ps, const char *name, plugins_done *done, void *arg)

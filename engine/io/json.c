@@ -72,6 +72,14 @@ char *json_text(const json_t *value, size_t *bytes)
     return text;
 }
 
+char *json_canonical(const json_t *value, size_t *bytes)
+{
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS |
+                                   JSON_REAL_PRECISION(17));
+    *bytes = text ? strlen(text) : 0;
+    return text;
+}
+
 void json_put(json_t *object, const char *key, json_t *value)
 {
     json_object_set_new(object, key, value ? value : json_null());

@@ -38,6 +38,9 @@ MH_MUST_USE enum mh_err json_item_span(const char *text, size_t bytes, size_t *a
  * out of memory. */
 char *json_text(const json_t *value, size_t *bytes);
 
+/* The same text for equal values: keys sorted, reals with all digits that they have. */
+char *json_canonical(const json_t *value, size_t *bytes);
+
 /* Steals `value`; a NULL value becomes JSON null. */
 void json_put(json_t *object, const char *key, json_t *value);
 

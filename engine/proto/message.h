@@ -55,6 +55,15 @@
  *           {"what":"jwt_verify","leeway_s":n?,"key_bytes":n}         key, then token
  *           "key_bytes" tells where the first ends: keys are bytes, which JSON cannot hold.
  *        -> {"ok":true,"equal":true?,"refused":"why"?}                MAC, digest, JWT, claims
+ *   store   {"what":"get"|"delete","key"}                             -
+ *           {"what":"set","key","live_ms":n?}                         value as JSON
+ *           {"what":"incr","key","by":n?,"live_ms":n?}                -
+ *           {"what":"cas","key","live_ms":n?,"expected_bytes":n?}     value expected, value
+ *           {"what":"list","prefix"?,"key"?,"limit":n?}               -
+ *           Without "expected_bytes" no value is expected; the "key" of list is the one
+ *           behind which to begin.
+ *        -> {"ok":true,"found":bool?,"done":bool?,"number":n?,
+ *            "more":bool?}                                            value, or a list of keys
  */
 #pragma once
 

@@ -35,8 +35,8 @@ export async function installed(engine, name) {
 }
 
 // Sends an event and waits for the hooks: the row of `name` in the results.
-export async function resultOf(engine, name, type, data = {}) {
-  const got = await engine.ok(200, engine.post('/api/events?wait=15000', { event: type, data }));
+export async function resultOf(engine, name, type, data = {}, more = {}) {
+  const got = await engine.ok(200, engine.post('/api/events?wait=15000', { event: type, data, ...more }));
   return { event: got.id, ...got.results.find((row) => row.plugin === name) };
 }
 
