@@ -21,6 +21,7 @@ static const struct broker_row {
     [BROKER_HTTP]  = { "http",  NULL, broker_http_start },
     [BROKER_SIGN]  = { "sign",  NULL, broker_sign_start },     /* it reaches nothing */
     [BROKER_STORE] = { "store", "storage", broker_store_start },
+    [BROKER_EMIT]  = { "emit",  "events:emit", broker_emit_start },
 };
 
 static struct redis_script script_named(const char *name)
@@ -84,6 +85,12 @@ static void detach(struct open_request *r)
     r->use = NULL;
 }
 
+static void free_request(struct open_request *r)
+{
+    event_unref(r->event);
+    free(r);
+}
+
 void broker_abort(struct hook_call *call)
 {
     struct open_request *r = call->request;
@@ -92,14 +99,14 @@ void broker_abort(struct hook_call *call)
         http_exchange_abandon(r->exchange);
     detach(r);
     if (!r->held)
-        free(r);
+        free_request(r);
 }
 
 bool broker_resume(struct open_request *r)
 {
     r->held = false;
     if (r->call == NULL) {
-        free(r);
+        free_request(r);
         return false;
     }
     r->call->left_us -= clock_mono_us() - r->since_us;
@@ -133,7 +140,7 @@ void broker_reply(struct open_request *r, json_t *head, const void *body, size_t
     json_decref(head);
     detach(r);
     sandbox_reply(sandbox, call, text ? text : "{\"ok\":false}", body, bytes);
-    free(r);
+    free_request(r);
     free(text);
 }
 

@@ -6,7 +6,7 @@
 #include "base/map.h"
 #include "core/broker.h"
 
-enum broker_kind { BROKER_HTTP, BROKER_SIGN, BROKER_STORE, BROKER_KINDS };
+enum broker_kind { BROKER_HTTP, BROKER_SIGN, BROKER_STORE, BROKER_EMIT, BROKER_KINDS };
 
 struct broker_tally { uint64_t requests, denied, failed; };
 
@@ -14,6 +14,7 @@ struct broker_tally { uint64_t requests, denied, failed; };
 struct broker_use {
     char                plugin[MH_ID_BYTES];
     struct broker_tally of[BROKER_KINDS];
+    struct bucket       emits;
     struct bucket       denials;            /* lines in the log, not refusals */
     uint64_t            unlogged;
 };
@@ -45,12 +46,13 @@ struct open_request {
     bool                     held;          /* by a callback that cannot be taken back */
     int64_t                  since_us;      /* monotonic */
     const struct store_row  *store;         /* of store: what it asked for */
+    struct event            *event;         /* of emit: counted */
 };
 
 /* Begins what the REQUEST asks for. An error is answered by broker.c, with *no filled. */
 typedef enum mh_err broker_start(struct open_request *r, const json_t *head,
                                  const struct frame *frame, struct refusal *no);
-broker_start broker_http_start, broker_sign_start, broker_store_start;
+broker_start broker_http_start, broker_sign_start, broker_store_start, broker_emit_start;
 
 /* Fills no->why; returns `err`. */
 enum mh_err broker_refuse(struct refusal *no, enum mh_err err, const char *format, ...)

@@ -152,6 +152,18 @@ enum mh_err event_parse(enum event_form form, struct json_span text, const char 
     return err;
 }
 
+enum mh_err event_make(const char *type, const char *org, const char *id, struct json_span data,
+                       int64_t now_ms, struct event **out, struct json_fault *fault)
+{
+    enum mh_err err = check_names(type, org, id, fault);
+
+    if (err != MH_OK)
+        return err;
+    *out = event_new(type, org, id, now_ms);
+    write_envelope(*out, data);
+    return MH_OK;
+}
+
 enum mh_err event_from_envelope(const char *envelope, size_t bytes, struct event **out)
 {
     struct json_fault fault;

@@ -22,6 +22,8 @@ struct event {
     int64_t  accepted_ms;                   /* Unix time */
     bool     own_id;                        /* the producer chose the id (Q3) */
     void    *waiter;                        /* of core/waiter: who waits for its results */
+    unsigned hops;                          /* emitted for an event that was emitted for ...: how often */
+    char     caused_by[2 * MH_ID_BYTES];    /* the delivery whose hook emitted it; "" of a producer's */
     size_t   envelope_bytes;
     char    *envelope;                      /* NUL-terminated */
 };
@@ -44,6 +46,12 @@ enum event_form {
  * MH_UNPROCESSABLE with a pointer in *fault. */
 MH_MUST_USE enum mh_err event_parse(enum event_form form, struct json_span text, const char *org,
                                     int64_t now_ms, struct event **out, struct json_fault *fault);
+
+/* An event of moonhook's own making, with one reference: `data` is the text of a JSON
+ * object that json_parse() took. `id` NULL: a new one. MH_UNPROCESSABLE. */
+MH_MUST_USE enum mh_err event_make(const char *type, const char *org, const char *id,
+                                   struct json_span data, int64_t now_ms, struct event **out,
+                                   struct json_fault *fault);
 
 /* An event that was stored: its envelope, copied. MH_INVALID when it is none. */
 MH_MUST_USE enum mh_err event_from_envelope(const char *envelope, size_t bytes,

@@ -22,8 +22,8 @@
  *      record (Q4).
  *
  * Keys, all with the hash tag {q} and so in one slot (Q8):
- *   mh:{q}:event:<org>/<event>       first line {"accepted_ms","targets":[..]},
- *                                    second line the envelope
+ *   mh:{q}:event:<org>/<event>       first line {"accepted_ms","targets":[..],"hops"?,
+ *                                    "caused_by"?}, second line the envelope
  *   mh:{q}:delivery:<delivery key>   the record, once an attempt was made
  *   mh:{q}:due, :dead                sorted sets of delivery keys by time in ms
  *   mh:{q}:repeats                   calls of accept that met an event they knew

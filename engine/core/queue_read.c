@@ -127,6 +127,14 @@ static void look_up_target(struct queue *q, const char *key, const char *target_
                 queue_target_kind(target_id), target_id);
 }
 
+static void restore_cause(struct event *e, const json_t *head)
+{
+    int64_t hops = json_int_of(head, "hops", 0);
+
+    e->hops = hops > 0 && hops < 1000 ? (unsigned)hops : 0;
+    snprintf(e->caused_by, sizeof e->caused_by, "%s", json_text_of(head, "caused_by", ""));
+}
+
 static void load_one(struct queue *q, const char *key, const redisReply *stored,
                      const redisReply *record_text)
 {
@@ -145,6 +153,7 @@ static void load_one(struct queue *q, const char *key, const redisReply *stored,
     } else if (target == NULL) {
         look_up_target(q, key, parts.target_id);
     } else {
+        restore_cause(event, found.head);
         json_t          *record = parse_record(record_text);
         struct delivery *d = delivery_new(event, target);
         delivery_restore(d, record);
@@ -324,6 +333,16 @@ static void read_records(struct read *r)
     command_deinit(&c);
 }
 
+/* Whose hook emitted it, for the event's story (Q7). */
+static void show_cause(json_t *event, const json_t *head)
+{
+    static const char *const members[] = { "caused_by", "hops" };
+
+    for (size_t i = 0; i < ARRAY_LEN(members); i++)
+        if (json_object_get(head, members[i]) != NULL)
+            json_put(event, members[i], json_incref(json_object_get(head, members[i])));
+}
+
 static enum mh_err take_event(struct read *r, const redisReply *reply)
 {
     struct stored_event found = { 0 };
@@ -344,6 +363,7 @@ static enum mh_err take_event(struct read *r, const redisReply *reply)
                      json_string_value(json_array_get(targets, i)), key);
         json_array_append_new(r->keys, json_string(key));
     }
+    show_cause(r->value, found.head);
     json_decref(found.head);
     return MH_OK;
 }

@@ -141,17 +141,25 @@ static void add_event_key(struct queue *q, struct command *c, const struct event
     command_format(c, "%s:{q}:event:%s/%s", q->spec.prefix, e->org, e->id);
 }
 
-/* First line: when, and for whom. Second line: the envelope. */
+/* Of an emitted event: it outlives this engine, or a loop would begin anew with the next. */
+static bool add_cause(struct buf *line, const struct event *e)
+{
+    return e->hops == 0 || buf_printf(line, ",\"hops\":%u,\"caused_by\":\"%s\"", e->hops,
+                                      e->caused_by) == MH_OK;
+}
+
+/* First line: when, for whom, and why. Second line: the envelope. */
 static void add_event_record(struct command *c, const struct pending_accept *a)
 {
     struct buf line;
 
-    buf_init(&line, a->event->envelope_bytes + 256 + a->count * (MH_ID_BYTES + 3));
+    buf_init(&line, a->event->envelope_bytes + 512 + a->count * (MH_ID_BYTES + 3));
     bool ok = buf_printf(&line, "{\"accepted_ms\":%lld,\"targets\":[",
                          (long long)a->event->accepted_ms) == MH_OK;
     for (size_t i = 0; ok && i < a->count; i++)
         ok = buf_printf(&line, "%s\"%s\"", i ? "," : "", a->targets[i]->id) == MH_OK;
-    ok = ok && buf_puts(&line, "]}\n") == MH_OK &&
+    ok = ok && buf_puts(&line, "]") == MH_OK && add_cause(&line, a->event) &&
+         buf_puts(&line, "}\n") == MH_OK &&
          buf_append(&line, a->event->envelope, a->event->envelope_bytes) == MH_OK;
     if (!ok)
         abort();                            /* sized above; only memory can be missing */

@@ -529,6 +529,7 @@ enum mh_err sandbox_call(struct sandbox *s, struct hook_call *call)
     call->breached = 0;
     call->log_lines = 0;
     call->request = NULL;
+    call->emitted = 0;
     list_init(&call->node);
     list_init(&call->turn);
     enum mh_err err = send_call(s, call);

@@ -48,6 +48,7 @@ struct hook_call {
     unsigned            breached;           /* a bit per limit */
     unsigned            log_lines;          /* that came, kept or not */
     void               *request;            /* of the broker, while suspended */
+    unsigned            emitted;            /* events, so far: the broker's */
 };
 
 struct sandbox_ops {

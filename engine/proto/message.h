@@ -64,6 +64,8 @@
  *           behind which to begin.
  *        -> {"ok":true,"found":bool?,"done":bool?,"number":n?,
  *            "more":bool?}                                            value, or a list of keys
+ *   emit    {"event":type,"id"?}                                      its data, a JSON object
+ *        -> {"ok":true,"id","duplicate":bool}                         -
  */
 #pragma once
 

@@ -229,9 +229,11 @@ describe('what one plugin keeps', () => {
 const breaches = (which, limit) =>
   engine.metric('moonhook_limit_breaches_total', `{plugin="${which.name}",limit="${limit}"}`);
 
-async function limitsReached(which, event) {
-  const { deliveries } = (await engine.get(`/api/events/${event}`)).json;
-  return deliveries.find((d) => d.target.id === which.name).attempts[0].limits_reached;
+function limitsReached(which, event) {
+  return eventually(async () => {
+    const { deliveries } = (await engine.get(`/api/events/${event}`)).json;
+    return deliveries.find((d) => d.target.id === which.name).attempts?.[0]?.limits_reached;
+  }, 'the record of a limit');
 }
 
 describe('the quota', () => {

@@ -1,7 +1,7 @@
 // lua_plugin.mjs - a plugin whose one hook is told in a test's own words, and asked at once.
 import { installed, PluginFolder, resultOf } from './plugins.mjs';
 
-const MODULES = ['http', 'json', 'retry', 'sign', 'store', 'time'];
+const MODULES = ['events', 'http', 'json', 'retry', 'sign', 'store', 'time'];
 let count = 0;
 
 // Installs a plugin whose on_event is `body`, with every module as a local of its name.
