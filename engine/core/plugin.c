@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/hook_story.h"
 #include "base/state.h"
 
 #include <stdio.h>
@@ -108,20 +109,39 @@ static void send_run(struct run *run)
     timer_start(&p->again, AGAIN_MS);
 }
 
+/* A delivery can be older than the version that serves, which may have been approved for
+ * less: what it is not granted it is not called for. */
+static void deny_run(struct run *run, const struct hook_row *row)
+{
+    char message[160];
+
+    snprintf(message, sizeof message, "the plugin has no %s with the permission %s any more", row->hook,
+             row->permission);
+    LOG_WARN("hook_denied", "plugin=%s hook=%s delivery=%s rule=\"%s\"", run->plugin->target.id,
+             row->hook, run->call.delivery_id, row->permission);
+    struct hook_failure f = { MH_DENIED, LIMIT_NONE, message, NULL, false };
+    end_run(run, &(struct outcome){ .err = MH_DENIED, .never = true, .retry_after_ms = -1,
+                                    .facts = hook_error_facts(run->plugin->target.id, &run->call, &f) });
+}
+
 static void attempt(struct target *t, struct delivery *d)
 {
     struct plugin *p = container_of(t, struct plugin, target);
     struct run    *run = mem_alloc(sizeof *run);
+    const struct hook_row *row = manifest_hook_of(d->event->type);
 
     run->plugin = p;
     run->delivery = d;
     list_init(&run->node);
     run->call = (struct hook_call){
-        .hook = manifest_hook_of(d->event->type)->hook, .delivery_id = delivery_id(d),
+        .hook = row->hook, .delivery_id = delivery_id(d),
         .event = d->event, .attempt = d->number, .done = on_called, .arg = run,
     };
     d->attempt_data = run;
-    send_run(run);
+    if (manifest_wants(&p->version.manifest, d->event->type))
+        send_run(run);
+    else
+        deny_run(run, row);
 }
 
 /* What the sandbox could not take goes back in line, uncharged. */

@@ -5,8 +5,9 @@ import { after, before, describe, test } from 'node:test';
 import { Engine } from './lib/engine.mjs';
 import { PluginFolder, resultOf } from './lib/plugins.mjs';
 import { Receiver } from './lib/receiver.mjs';
+import { eventually } from './lib/wait.mjs';
 
-const engine = new Engine();
+const engine = new Engine({ flags: ['--plugin-retry-schedule', '0s,1h'] });
 const receiver = new Receiver();
 let count = 0;
 
@@ -57,5 +58,27 @@ describe('a request that the permissions do not name', () => {
     await resultOf(engine, name, 'x');
     assert.equal(await denials(name, 'http'), 2);
     assert.equal(await engine.metric('moonhook_requests_total', `{plugin="${name}",op="http"}`), 2);
+  });
+});
+
+describe('a hook that the permissions do not name', () => {
+  test('is not called for an event that came while they did', async () => {
+    const folder = new PluginFolder('shrinks', 'permissions = { "events:read" }, on_event = function() error("called") end,',
+                                    { before: '' });
+    await engine.ok(200, folder.install(engine));
+    const { id } = await engine.event('x');
+    const delivery = (count) => eventually(async () => {
+      const mine = (await engine.get(`/api/events/${id}`)).json.deliveries.find((d) => d.target.id === 'shrinks');
+      return mine.attempts?.length >= count && mine;
+    }, `${count} attempts`);
+    await delivery(1);
+    folder.write('on_event = function() error("called") end,', { version: '2.0.0' });
+    await engine.ok(200, engine.post('/api/plugins/shrinks/reload'));
+    await engine.ok(202, engine.post(`/api/deliveries/${id}~shrinks/retry`));
+    const { attempts, status } = await delivery(2);
+    assert.equal(attempts.at(-1).error.code, 'denied');
+    assert.match(attempts.at(-1).error.message, /no on_event with the permission events:read any more/);
+    assert.equal(status, 'dead');
+    await engine.logged(/hook_denied plugin=shrinks hook=on_event delivery=\S+ rule="events:read"/);
   });
 });
