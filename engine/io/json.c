@@ -43,6 +43,10 @@ static enum mh_err parse(const char *text, size_t bytes, int most, json_t **out,
         snprintf(fault->text, sizeof fault->text, "is nested more than %d levels deep", most);
         return MH_INVALID;
     }
+    if (bytes > 0 && memchr(text, '\0', bytes) != NULL) {       /* jansson passes over one behind a number */
+        snprintf(fault->text, sizeof fault->text, "holds a NUL byte");
+        return MH_INVALID;
+    }
     json_t *value = json_loadb(text ? text : "", bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
                                &error);
     if (value == NULL) {

@@ -77,6 +77,11 @@ TEST(a_key_that_comes_twice_is_refused)
 TEST(what_is_not_utf8_is_refused) { assert_int_equal(parse_text("\"\xC3(\""), MH_INVALID); }
 TEST(an_escaped_nul_is_refused) { assert_int_equal(parse_text("\"a\\u0000b\""), MH_INVALID); }
 TEST(a_raw_nul_is_refused) { assert_int_equal(parse("\"a\0b\"", 5), MH_INVALID); }
+TEST(a_raw_nul_behind_a_number_is_refused)
+{
+    assert_int_equal(parse("[1\0]", 4), MH_INVALID);
+    assert_int_equal(parse("[1,\0 2]", 7), MH_INVALID);
+}
 TEST(text_behind_the_value_is_refused) { assert_int_equal(parse_text("{} {}"), MH_INVALID); }
 TEST(bytes_behind_the_given_length_are_not_read) { assert_int_equal(parse("7x", 1), MH_OK); }
 
@@ -247,6 +252,7 @@ int main(void)
         RUN(what_is_not_utf8_is_refused),
         RUN(an_escaped_nul_is_refused),
         RUN(a_raw_nul_is_refused),
+        RUN(a_raw_nul_behind_a_number_is_refused),
         RUN(text_behind_the_value_is_refused),
         RUN(bytes_behind_the_given_length_are_not_read),
         RUN(the_last_level_that_is_allowed_is_taken),
