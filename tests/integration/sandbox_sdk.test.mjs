@@ -179,6 +179,48 @@ suites(({ start, serve, returns, fails }) => {
     });
   });
 
+  describe("a request of the SDK", () => {
+    for (const [call, head, body] of [
+      ['require("moonhook.sign").hmac("sha256", "k\\255", "text", "raw")',
+       { op: "sign", what: "hmac", algorithm: "sha256", encoding: "raw", key_bytes: 2 }, /^k.text$/],
+      ['require("moonhook.store").cas("k", { 1 }, "new", { ttl_s = 1.5 })',
+       { op: "store", what: "cas", key: "k", expected_bytes: 3, live_ms: 1500 }, /^\[1\]"new"$/],
+      ['require("moonhook.store").cas("k", nil, "new")', { op: "store", what: "cas", key: "k" }, /^"new"$/],
+      ['require("moonhook.events").emit("y", {}, { id = "i" })', { op: "emit", event: "y", id: "i" }, /^{}$/],
+    ])
+      test(`says all that the engine needs: ${call.slice(9, 40)}`, async () => {
+        const sandbox = await serve(plugin(`return ${call}`));
+        const id = sandbox.start("on_alert", eventOf({}));
+        const request = await sandbox.request(id);
+        assert.deepEqual(request.head, { call: id, ...head });
+        assert.match(request.body, body);
+      });
+
+    const get = plugin('local v = require("moonhook.store").get("k") return v');
+    for (const [code, more, retry] of [["denied", {}, { never: true }], ["limit", {}, undefined],
+                                       ["limit", { final: true }, { never: true }], ["unavailable", {}, undefined],
+                                       ["busy", {}, undefined]])
+      test(`that is refused as ${code}${more.final ? " for good" : ""} fails under that name`, async () => {
+        const sandbox = await serve(get);
+        const refused = { head: { ok: false, code, message: "why", ...more } };
+        const outcome = await sandbox.call("on_alert", {}, [refused]);
+        assert.deepEqual([outcome.code, outcome.message, outcome.retry],
+                         [code, "plugin.lua:2: store.get: why", retry]);
+      });
+
+    test("that is not valid fails for good, as the plugin's error", async () => {
+      const { code, retry } = await (await serve(get)).call("on_alert", {}, [failure("invalid", "why")]);
+      assert.deepEqual([code, retry], ["plugin_error", { never: true }]);
+    });
+    test("can be caught, and tells its code", async () => {
+      const sandbox = await serve(plugin(`local ok, why = pcall(require("moonhook.store").get, "k")
+        return { ok, why.code, tostring(why) }`));
+      const { value } = await sandbox.call("on_alert", {}, [failure("limit", "full")]);
+      assert.deepEqual([value[0], value[1]], [false, "limit"]);
+      assert.match(value[2], /store\.get: full/);
+    });
+  });
+
   describe("moonhook.text and moonhook.time", () => {
     for (const [expression, wanted] of [
       ['text.truncate("ünïcödé", 4)', "ünï…"], ['text.truncate("ünï", 3)', "ünï"],
