@@ -49,6 +49,9 @@ static enum mh_err read_value(const char *text, size_t bytes, char **out, size_t
     struct json_fault fault;
     json_t           *value = NULL;
 
+    *why = "a value may have 64 KiB as JSON";
+    if (bytes > STORE_MAX_VALUE_BYTES)                  /* megabytes are not even read */
+        return MH_TOO_LARGE;
     *why = "the value is no JSON that can be kept";
     if (json_parse(text, bytes, &value, &fault) != MH_OK)
         return MH_INVALID;
