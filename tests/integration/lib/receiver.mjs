@@ -25,12 +25,13 @@ export class Receiver {
   #server = createServer((req, res) => this.#take(req, res).catch(() => res.destroy()))
     .on('connection', (socket) => socket.unref());
 
-  async start() {
-    this.#server.listen(0, '127.0.0.1');
+  // `host`: an address of loopback.
+  async start(host = '127.0.0.1') {
+    this.#server.listen(0, host);
     await once(this.#server, 'listening');
     this.#server.unref();                   // keeps no test file alive, nor do its connections
     this.port = this.#server.address().port;
-    this.url = `http://127.0.0.1:${this.port}`;
+    this.url = `http://${host}:${this.port}`;
     return this;
   }
 
