@@ -12,7 +12,7 @@
 #include <string.h>
 
 enum { MAX_PLUGINS = 10000,
-       DENIALS_PER_S = 100 };               /* log lines of one plugin; the next one counts the rest */
+       REFUSALS_PER_S = 5 };                /* log lines of one plugin; the next one counts the rest */
 
 static const struct broker_row {
     const char   *op, *permission;          /* permission NULL: its own check, or none to have */
@@ -64,15 +64,16 @@ static struct broker_use *use_of(struct broker *b, const char *plugin)
 /* ---- Life of a request ------------------------------------------------------------------ */
 
 static struct open_request *open_request(struct broker *b, struct broker_subject *who,
-                                         struct hook_call *call)
+                                         struct hook_call *call, size_t body_bytes)
 {
     struct open_request *r = mem_alloc(sizeof *r);
 
     *r = (struct open_request){ .broker = b, .who = who, .call = call,
                                 .use = use_of(b, who->manifest->name),
-                                .since_us = clock_mono_us() };
+                                .body_bytes = body_bytes, .since_us = clock_mono_us() };
     call->request = r;
     who->open++;
+    who->open_bytes += body_bytes;
     return r;
 }
 
@@ -80,6 +81,7 @@ static void detach(struct open_request *r)
 {
     r->call->request = NULL;
     r->who->open--;
+    r->who->open_bytes -= r->body_bytes;
     r->call = NULL;
     r->who = NULL;
     r->use = NULL;
@@ -149,7 +151,7 @@ static void log_refusal(struct open_request *r, enum mh_err err, const struct re
 {
     char rule[320], why[300];
 
-    if (r->use != NULL && !bucket_take(&r->use->denials, DENIALS_PER_S, 1, clock_mono_us())) {
+    if (r->use != NULL && !bucket_take(&r->use->denials, REFUSALS_PER_S, 1, clock_mono_us())) {
         r->use->unlogged++;
         return;
     }
@@ -203,11 +205,15 @@ static enum mh_err check_permission(const struct open_request *r, struct refusal
 
 static enum mh_err check_limit(const struct open_request *r, struct refusal *no)
 {
-    if (r->who->open <= r->who->limits.requests)
-        return MH_OK;
-    sandbox_breach(r->who->sandbox, r->call, LIMIT_REQUESTS);
-    return broker_refuse(no, MH_LIMIT, "the plugin has as many requests under way as it may have"
-                         " (limits.requests)");
+    if (r->who->open > r->who->limits.requests) {
+        sandbox_breach(r->who->sandbox, r->call, LIMIT_REQUESTS);
+        return broker_refuse(no, MH_LIMIT, "the plugin has as many requests under way as it may have"
+                             " (limits.requests)");
+    }
+    if (r->who->open_bytes > BROKER_MAX_OPEN_BYTES)
+        return broker_refuse(no, MH_BUSY, "the plugin has requests under way with bodies of 8 MiB in"
+                             " all; try again later");
+    return MH_OK;
 }
 
 void broker_request(struct broker *b, struct broker_subject *who, struct hook_call *call,
@@ -216,7 +222,7 @@ void broker_request(struct broker *b, struct broker_subject *who, struct hook_ca
     struct json_fault    fault;
     json_t              *head = NULL;
     struct refusal       no = { .why = "the request is no JSON" };
-    struct open_request *r = open_request(b, who, call);
+    struct open_request *r = open_request(b, who, call, frame->body_bytes);
 
     enum mh_err err = json_parse(frame->head, frame->head_bytes, &head, &fault);
     if (err == MH_OK)

@@ -15,7 +15,11 @@
 #include "io/http_client.h"
 #include "io/redis.h"
 
-enum { BROKER_MAX_RESPONSE_BYTES = 2 * 1024 * 1024, BROKER_MAX_URL_BYTES = 8192 };
+enum {
+    BROKER_MAX_RESPONSE_BYTES = 2 * 1024 * 1024,
+    BROKER_MAX_URL_BYTES      = 8192,
+    BROKER_MAX_OPEN_BYTES     = 8 * 1024 * 1024,    /* bodies of one plugin's open requests */
+};
 
 struct broker;
 struct dispatch;
@@ -37,7 +41,9 @@ struct broker_subject {
     const struct seals    *seals;
     struct sandbox        *sandbox;
     struct limits          limits;
-    int64_t                open;            /* requests under way: the broker's own */
+    /* The broker's own: */
+    int64_t                open;            /* requests under way */
+    size_t                 open_bytes;      /* of their bodies */
 };
 
 struct broker *broker_new(const struct broker_spec *spec);

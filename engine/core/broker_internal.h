@@ -45,6 +45,7 @@ struct open_request {
     struct http_exchange    *exchange;      /* of http: abandoned with the call */
     bool                     held;          /* by a callback that cannot be taken back */
     int64_t                  since_us;      /* monotonic */
+    size_t                   body_bytes;    /* of its frame */
     const struct store_row  *store;         /* of store: what it asked for */
     struct event            *event;         /* of emit: counted */
 };
