@@ -19,7 +19,8 @@
 #include <unistd.h>
 
 enum { DETAIL_BYTES = 512, CLOSED_GRACE_MS = 1000,
-       CALLS_QUEUED_BYTES = 8 * 1024 * 1024,        /* past it calls wait; replies may not */
+       CALLS_QUEUED_BYTES = 8 * 1024 * 1024,        /* not taken yet: past it calls wait, */
+       ANSWERS_QUEUED_BYTES = 16 * 1024 * 1024,     /* and replies lose their bodies */
        GRACE_US = 20000 };                  /* past its time, for the hook to end with a traceback */
 
 struct sandbox {
@@ -568,13 +569,22 @@ static void cancel_call(struct sandbox *s, struct hook_call *call)
         kill_for(s, MH_PROTOCOL, "the sandbox does not read what it is sent");
 }
 
+/* A plugin is slower than the services that it asks: what it has not taken yet is kept for
+ * it, but not without end. */
 void sandbox_reply(struct sandbox *s, struct hook_call *call, const char *head,
                    const void *body, size_t body_bytes)
 {
+    static const char full[] = "{\"ok\":false,\"code\":\"busy\",\"message\":\"16 MiB of answers wait "
+                               "for the plugin to take them; try again later\"}";
+
     call->request = NULL;
     if (call->left_us <= 0) {
         cancel_call(s, call);
         return;
+    }
+    if (body_bytes > 0 && channel_queued(s->channel) + body_bytes > ANSWERS_QUEUED_BYTES) {
+        head = full;
+        body_bytes = 0;
     }
     enum mh_err err = channel_send(s->channel, &(struct frame){
         .id = call->request_id, .type = MSG_REPLY, .head = head, .head_bytes = strlen(head), .body = body,
