@@ -42,6 +42,7 @@ const WORDS = {
   lives: yesOrNo,
   dead: yesOrNo,
   asked: Number,
+  together: Number,
   config: JSON.parse,
   open: Number,
   logs: Number,
@@ -66,7 +67,7 @@ function parse(lines, script) {
 export function readScript(path) {
   const source = readFileSync(path, 'utf8');
   const file = basename(path, '.lua');
-  const script = { file, name: file.replaceAll('_', '-'), source, asked: 1, config: {} };
+  const script = { file, name: file.replaceAll('_', '-'), source, asked: 1, together: 1, config: {} };
   try {
     parse(head(source), script);
     if (!script.expect) throw new Error('it has no line "-- expect: ..."');

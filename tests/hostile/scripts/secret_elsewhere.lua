@@ -1,6 +1,6 @@
 -- secret_elsewhere.lua - Sends a secret to a host that nobody approved, and as the host's own
 -- name.
--- expect: error plugin_error /no answer: the plugin's permissions have no http: entry/
+-- expect: error denied /no answer: the plugin's permissions have no http: entry/
 -- open:   0
 -- config: {"key":"hunter2-that-no-plugin-sees"}
 local http = require "moonhook.http"
