@@ -98,7 +98,7 @@ void broker_abort(struct hook_call *call)
     struct open_request *r = call->request;
 
     if (r->exchange != NULL)
-        http_exchange_abandon(r->exchange);
+        broker_http_abandon(r);
     detach(r);
     if (!r->held)
         free_request(r);

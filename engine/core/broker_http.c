@@ -12,7 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_HEADER_BYTES = 16 * 1024 };
+enum { MAX_HEADER_BYTES = 16 * 1024,
+       LOOKUP_MS = 30000                    /* no resolver asks for longer */ };
 
 static bool is_token(const char *text)      /* RFC 9110 5.6.2 */
 {
@@ -298,6 +299,28 @@ static enum mh_err reply_answer(struct open_request *r, const struct http_result
     return err;
 }
 
+/* A lookup that is given up goes on in a thread of its own. A plugin that gave up one a
+ * millisecond, of a name whose servers are silent, would fill the engine with threads. */
+static void note_lookup(struct broker_subject *who)
+{
+    who->lookups++;
+    who->lookups_until_ms = clock_mono_ms() + LOOKUP_MS;
+}
+
+static bool lookups_linger(struct broker_subject *who)
+{
+    if (clock_mono_ms() >= who->lookups_until_ms)
+        who->lookups = 0;
+    return who->lookups >= BROKER_MAX_LOOKUPS;
+}
+
+void broker_http_abandon(struct open_request *r)
+{
+    if (http_exchange_resolving(r->exchange))
+        note_lookup(r->who);
+    http_exchange_abandon(r->exchange);
+}
+
 static void on_answer(void *arg, const struct http_result *result)
 {
     struct open_request *r = arg;
@@ -305,6 +328,8 @@ static void on_answer(void *arg, const struct http_result *result)
 
     r->exchange = NULL;
     r->call->left_us -= result->timing.total_us;
+    if (result->err == MH_TIMEOUT && result->timing.dns_us == 0)
+        note_lookup(r->who);
     if (result->err != MH_OK) {
         explain(r->who->seals, result, no.why, sizeof no.why);
         broker_reply_error(r, result->err, &no);
@@ -336,6 +361,9 @@ enum mh_err broker_http_start(struct open_request *r, const json_t *head, const 
     struct broker_http_call call;
     const char             *why = "the request is not valid";
 
+    if (lookups_linger(r->who))
+        return broker_refuse(no, MH_BUSY, "too many hosts that the plugin asked for were not found in"
+                             " time; try again later");
     enum mh_err err = broker_http_prepare(r->who, head, frame, &call, &why);
     if (err == MH_OK) {
         int64_t left_ms = hook_call_left_ms(r->call);

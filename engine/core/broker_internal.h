@@ -55,6 +55,9 @@ typedef enum mh_err broker_start(struct open_request *r, const json_t *head,
                                  const struct frame *frame, struct refusal *no);
 broker_start broker_http_start, broker_sign_start, broker_store_start, broker_emit_start;
 
+/* Of http: gives up the exchange. */
+void broker_http_abandon(struct open_request *r);
+
 /* Fills no->why; returns `err`. */
 enum mh_err broker_refuse(struct refusal *no, enum mh_err err, const char *format, ...)
     MH_PRINTF(3, 4);

@@ -299,6 +299,18 @@ enum mh_err http_client_start(struct http_client *c, const struct http_call *cal
     return MH_OK;
 }
 
+static int64_t time_of(CURL *easy, CURLINFO info)
+{
+    curl_off_t us = 0;
+    curl_easy_getinfo(easy, info, &us);
+    return (int64_t)us;
+}
+
+bool http_exchange_resolving(const struct http_exchange *x)
+{
+    return time_of(x->easy, CURLINFO_NAMELOOKUP_TIME_T) == 0;
+}
+
 void http_exchange_abandon(struct http_exchange *x)
 {
     curl_multi_remove_handle(x->client->multi, x->easy);
@@ -356,13 +368,6 @@ static void explain(const struct http_exchange *x, CURLcode code, struct http_re
     else if (r->err != MH_OK)
         snprintf(r->detail, sizeof r->detail, "%.190s",
                  x->error[0] ? x->error : curl_easy_strerror(code));
-}
-
-static int64_t time_of(CURL *easy, CURLINFO info)
-{
-    curl_off_t us = 0;
-    curl_easy_getinfo(easy, info, &us);
-    return (int64_t)us;
 }
 
 static void measure(CURL *easy, struct http_result *r)

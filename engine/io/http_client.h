@@ -62,6 +62,9 @@ struct http_result {                        /* borrowed during `done` */
 MH_MUST_USE enum mh_err http_client_start(struct http_client *c, const struct http_call *call,
                                           void (*done)(void *arg, const struct http_result *),
                                           void *arg, struct http_exchange **out);
+/* Whether the host's address is not known yet. The thread that looks a name up outlives
+ * an exchange that ends now, for as long as the name servers stay silent. */
+bool http_exchange_resolving(const struct http_exchange *x);
 /* Ends it now; `done` is not called. */
 void http_exchange_abandon(struct http_exchange *x);
 

@@ -298,6 +298,18 @@ TEST(a_peer_that_says_nothing_is_a_timeout)
     end();
 }
 
+TEST(a_timeout_tells_whether_the_address_was_known)
+{
+    begin("", 0, false);
+    struct http_call call = call_peer("GET");
+    call.timeout_ms = 50;
+    assert_true(http_exchange_resolving(start(&call)));
+    RUN_UNTIL(&loop, got.count == 1);
+    assert_int_equal(got.err, MH_TIMEOUT);
+    assert_true(got.resolved);
+    end();
+}
+
 /* ---- Too much of it ------------------------------------------------------------ */
 
 static char big[512 * 1024];
@@ -411,6 +423,7 @@ int main(void)
         RUN(a_peer_that_hangs_up_at_once_broke_the_protocol),
         RUN(a_body_that_ends_early_broke_the_protocol),
         RUN(a_peer_that_says_nothing_is_a_timeout),
+        RUN(a_timeout_tells_whether_the_address_was_known),
         RUN(a_body_over_the_limit_is_cut_there),
         RUN(a_body_of_exactly_the_limit_is_taken),
         RUN(a_zipped_body_is_told_unzipped),

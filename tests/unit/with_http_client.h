@@ -16,6 +16,7 @@ struct end {
     unsigned    count;
     enum mh_err err;
     unsigned    status;
+    bool        resolved;                   /* the host's address was known */
     char        detail[200], address[64], served_by[64], location[64];
     char       *body;
     size_t      body_bytes;
@@ -35,6 +36,7 @@ static inline void on_end(void *arg, const struct http_result *r)
     got.count++;
     got.err = r->err;
     got.status = r->status;
+    got.resolved = r->timing.dns_us > 0;
     snprintf(got.detail, sizeof got.detail, "%s", r->detail);
     snprintf(got.address, sizeof got.address, "%s", r->address);
     http_result_header(r, "x-served-by", got.served_by, sizeof got.served_by);
