@@ -19,6 +19,7 @@ enum {
     BROKER_MAX_RESPONSE_BYTES = 2 * 1024 * 1024,
     BROKER_MAX_URL_BYTES      = 8192,
     BROKER_MAX_OPEN_BYTES     = 8 * 1024 * 1024,    /* bodies of one plugin's open requests */
+    BROKER_MAX_ANSWERS_BYTES  = 16 * 1024 * 1024,   /* that are coming in for one plugin */
     BROKER_MAX_LOOKUPS        = 32,                 /* of one plugin, given up and still going on */
 };
 
@@ -45,6 +46,7 @@ struct broker_subject {
     /* The broker's own: */
     int64_t                open;            /* requests under way */
     size_t                 open_bytes;      /* of their bodies */
+    size_t                 room_bytes;      /* for answers: from BROKER_MAX_ANSWERS_BYTES down */
     unsigned               lookups;         /* of names, given up in the middle */
     int64_t                lookups_until_ms;        /* when the last of them is over */
 };

@@ -370,6 +370,7 @@ enum mh_err broker_http_start(struct open_request *r, const json_t *head, const 
         int64_t asked_ms = json_int_of(head, "timeout_ms", left_ms);
         call.http.timeout_ms = asked_ms > 0 && asked_ms < left_ms ? asked_ms : left_ms;
         call.http.max_response_bytes = BROKER_MAX_RESPONSE_BYTES;
+        call.http.room_bytes = &r->who->room_bytes;
         why = "the request is not valid";
         err = http_client_start(r->broker->spec.http, &call.http, on_answer, r, &r->exchange);
     }

@@ -157,7 +157,8 @@ enum mh_err instance_start(const struct instance_host *host, const struct manife
     }
     i->subject = (struct broker_subject){ .manifest = &i->manifest, .config = i->config,
                                           .seals = &i->seals, .sandbox = i->sandbox,
-                                          .limits = spec.limits };
+                                          .limits = spec.limits,
+                                          .room_bytes = BROKER_MAX_ANSWERS_BYTES };
     *out = i;
     return MH_OK;
 }

@@ -27,6 +27,8 @@ struct http_exchange {
     size_t              header_bytes;       /* of all blocks, 1xx and trailers as well */
     char                blocked[64];        /* the address that was refused */
     bool                dialled, too_large;
+    bool                crowded;            /* others have the room that it needed */
+    size_t             *room_bytes;
     char                error[CURL_ERROR_SIZE];
     void              (*done)(void *arg, const struct http_result *);
     void               *arg;
@@ -65,10 +67,15 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
     size_t                room = x->body.max_bytes - x->body.len;
     size_t                length = size * count, taken = length < room ? length : room;
 
-    if (buf_append(&x->body, bytes, taken) == MH_OK && taken == length)
-        return length;
-    x->too_large = true;
-    return 0;
+    if (x->room_bytes != NULL && taken > *x->room_bytes) {
+        x->crowded = true;
+        return 0;
+    }
+    enum mh_err err = buf_append(&x->body, bytes, taken);
+    if (err == MH_OK && x->room_bytes != NULL)
+        *x->room_bytes -= taken;
+    x->too_large = err != MH_OK || taken < length;
+    return x->too_large ? 0 : length;
 }
 
 static bool keep_header(struct http_exchange *x, const char *line, size_t bytes)
@@ -166,10 +173,18 @@ static void exchange_free(struct http_exchange *x)
     free(x);
 }
 
+static void leave_room(struct http_exchange *x)
+{
+    if (x->room_bytes != NULL)
+        *x->room_bytes += x->body.len;
+    x->room_bytes = NULL;
+}
+
 static void give_back(struct http_exchange *x)
 {
     struct http_client *c = x->client;
 
+    leave_room(x);
     list_unlink(&x->node);
     curl_slist_free_all(x->headers);
     x->headers = NULL;
@@ -280,7 +295,8 @@ enum mh_err http_client_start(struct http_client *c, const struct http_call *cal
     x->done = done;
     x->arg = arg;
     x->header_bytes = 0;
-    x->dialled = x->too_large = false;
+    x->dialled = x->too_large = x->crowded = false;
+    x->room_bytes = call->room_bytes;
     x->blocked[0] = x->error[0] = '\0';
     buf_init(&x->body, call->max_response_bytes);
     enum mh_err err = set_headers(x, call);
@@ -346,6 +362,8 @@ static const struct { CURLcode code; enum mh_err err; } meanings[] = {
  * speaks HTTP/0.9 libcurl says what it says of a scheme that it does not know. */
 static enum mh_err classify(const struct http_exchange *x, CURLcode code, bool connected)
 {
+    if (x->crowded)
+        return MH_BUSY;
     if (x->too_large)
         return MH_TOO_LARGE;
     if (code != CURLE_OK && x->blocked[0] != '\0' && !x->dialled)
@@ -363,6 +381,9 @@ static void explain(const struct http_exchange *x, CURLcode code, struct http_re
     if (r->err == MH_BLOCKED)
         snprintf(r->detail, sizeof r->detail,
                  "the address %s is private; --allow-private would allow it", x->blocked);
+    else if (r->err == MH_BUSY)
+        snprintf(r->detail, sizeof r->detail,
+                 "other answers under way take all the room that there is; try again later");
     else if (r->err == MH_TOO_LARGE)
         snprintf(r->detail, sizeof r->detail, "the response is larger than allowed");
     else if (r->err != MH_OK)
@@ -410,6 +431,7 @@ void http_exchange_end(struct http_client *c, CURL *easy, CURLcode code)
     r.body = x->body.len ? x->body.data : "";
     r.body_bytes = x->body.len;
     curl_multi_remove_handle(c->multi, easy);
+    leave_room(x);                          /* its owner may be gone after this */
     tell(x, &r);
 }
 

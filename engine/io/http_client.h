@@ -37,6 +37,9 @@ struct http_call {                          /* borrowed during http_client_start
     const char *user, *password;            /* Basic authentication; NULL for none */
     int64_t     timeout_ms;                 /* of the whole exchange */
     size_t      max_response_bytes;         /* of the body, decompressed */
+    /* What the bodies of several exchanges may still take together; NULL: no such limit.
+     * Not borrowed but used until the exchange is over. Past it: MH_BUSY. */
+    size_t     *room_bytes;
 };
 
 /* Each counts from the start of the exchange, as libcurl does. */
@@ -45,7 +48,7 @@ struct http_timing { int64_t dns_us, connect_us, tls_us, first_byte_us, total_us
 struct http_result {                        /* borrowed during `done` */
     enum mh_err err;                        /* MH_OK: there was an answer, of any status; else
                                              * DNS CONNECT TLS BLOCKED TIMEOUT PROTOCOL TOO_LARGE
-                                             * CANCELLED INVALID (bad URL) */
+                                             * BUSY CANCELLED INVALID (bad URL) */
     char        detail[200];                /* one sentence for people, when err is not MH_OK */
     unsigned    status;
     const char *headers;                    /* "name: value\n" lines, names in lower case */

@@ -348,6 +348,33 @@ static size_t zipped(const char *command)
     return (size_t)head + bytes;
 }
 
+/* What a body of ten bytes ends with; the room is the same afterwards. */
+static enum mh_err ask_with_room(size_t room_bytes)
+{
+    static const char reply[] = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789";
+
+    begin(reply, strlen(reply), true);
+    struct http_call call = call_peer("GET");
+    size_t           left = room_bytes;
+    call.room_bytes = &left;
+    ask(&call);
+    enum mh_err err = got.err;
+    end();
+    assert_int_equal(left, room_bytes);
+    return err;
+}
+
+TEST(a_body_takes_no_room_that_others_have)
+{
+    assert_int_equal(ask_with_room(9), MH_BUSY);
+}
+
+TEST(the_room_that_a_body_took_is_given_back)
+{
+    assert_int_equal(ask_with_room(10), MH_OK);
+    assert_int_equal(ask_with_room(10), MH_OK);
+}
+
 TEST(a_zipped_body_is_told_unzipped)
 {
     size_t bytes = zipped("printf 'hello hello hello'");
@@ -426,6 +453,8 @@ int main(void)
         RUN(a_timeout_tells_whether_the_address_was_known),
         RUN(a_body_over_the_limit_is_cut_there),
         RUN(a_body_of_exactly_the_limit_is_taken),
+        RUN(a_body_takes_no_room_that_others_have),
+        RUN(the_room_that_a_body_took_is_given_back),
         RUN(a_zipped_body_is_told_unzipped),
         RUN(a_small_zipped_body_that_grows_without_end_is_too_large),
         RUN(a_zipped_body_that_is_broken_broke_the_protocol),

@@ -1,7 +1,7 @@
--- http_huge_bodies.lua - Sixty-four hooks send six megabytes each, of one string that Lua has but
--- once, to a service that never answers: a small plugin, and 400 MB in the engine.
+-- http_huge_bodies.lua - Forty hooks send six megabytes each, of one string that Lua has but
+-- once, to a service that never answers: a small plugin, and 240 MB in the engine.
 -- expect:   error timeout|plugin_error /2000 ms|bodies of 8 MiB/
--- together: 64
+-- together: 40
 local http = require "moonhook.http"
 local body = ("x"):rep(6e6)
 
