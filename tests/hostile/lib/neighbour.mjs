@@ -1,14 +1,14 @@
 // neighbour.mjs - another plugin of the same engine that is asked all the time: how long
-// it takes to answer is how much it feels of an attack.
-import { setTimeout as sleep } from 'node:timers/promises';
+// it takes to answer is how much it feels of an attack. It is asked by a thread of its own,
+// so that what the runner does meanwhile is not in the times.
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { PluginFolder } from '../../integration/lib/plugins.mjs';
-
-const PAUSE_MS = 4;                     // between two questions, so that cores have rest
 
 export class Neighbour {
   samples = [];                         // milliseconds, in order
-  #asking = false;
-  #done;
+  #worker;
+  #ended;
 
   constructor(engine) { this.engine = engine; }
 
@@ -16,26 +16,16 @@ export class Neighbour {
     const folder = new PluginFolder('neighbour', `permissions = { "events:read" },
       on_event = function(event) return { heard = event.data.n, type = type("") .. tostring(1) } end,`);
     await this.engine.ok(200, folder.install(this.engine));
-    this.#asking = true;
-    this.#done = this.#ask();
+    const { url, key } = this.engine;
+    this.#worker = new Worker(new URL('./asks.mjs', import.meta.url), { workerData: { url, key } });
+    this.#worker.on('message', (ms) => this.samples.push(ms));
+    this.#ended = once(this.#worker, 'exit');       // rejects with what a wrong answer threw
+    this.#ended.catch(() => {});
   }
 
   async stop() {
-    this.#asking = false;
-    await this.#done;
-  }
-
-  async #ask() {
-    for (let n = 0; this.#asking; n++) {
-      const began = performance.now();
-      const { results } = await this.engine.ok(200,
-        this.engine.post('/api/events?wait=15000', { event: 'ask', data: { n } }));
-      this.samples.push(performance.now() - began);
-      const row = results.find(({ plugin }) => plugin === 'neighbour');
-      if (row?.result?.heard !== n || row.result.type !== 'string1')
-        throw new Error(`the neighbour answered ${JSON.stringify(results)}`);
-      await sleep(PAUSE_MS);
-    }
+    this.#worker.postMessage('stop');
+    await this.#ended;
   }
 
   // The samples of the time in which `work` ran, and what it gave.
