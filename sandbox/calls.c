@@ -21,25 +21,33 @@ static void drop(struct host *h, struct call *call)
 }
 
 /* Sends what h->outcome says. */
-static void fail(struct host *h, uint32_t id)
+static void fail(struct host *h, uint32_t id, bool spent)
 {
     buf_reset(&h->head);
-    if (buf_puts(&h->head, "{\"ok\":false,") != MH_OK ||
+    if (buf_printf(&h->head, "{\"ok\":false,%s", spent ? "\"spent\":true," : "") != MH_OK ||
         outcome_write(&h->outcome, &h->head) != MH_OK || buf_puts(&h->head, "}") != MH_OK)
         link_broken();
     link_send(&h->link, MSG_RESULT, id, &h->head, NULL);
+}
+
+/* Whether the plugin itself, between its hooks, holds what they would need: a process
+ * where no hook can end well any more. */
+static bool is_spent(const struct host *h)
+{
+    return list_empty(&h->calls) && h->heap.used_bytes > h->heap.max_bytes / 2;
 }
 
 /* What a failed call held is garbage now. Where memory was short, the next one shall
  * not fail for the same reason. */
 static void fail_and_drop(struct host *h, struct call *call)
 {
-    bool memory = h->outcome.err == MH_MEMORY;
+    bool     memory = h->outcome.err == MH_MEMORY;
+    uint32_t id = call->id;
 
-    fail(h, call->id);
     drop(h, call);
     if (memory)
         lua_gc(h->L, LUA_GCCOLLECT, 0);
+    fail(h, id, memory && is_spent(h));
 }
 
 static void succeed(struct host *h, struct call *call)
@@ -231,7 +239,7 @@ void calls_take_call(struct host *h, const struct frame *f)
 
     if (call == NULL) {
         outcome_set(&h->outcome, MH_MEMORY, err_text(MH_MEMORY));
-        fail(h, f->id);
+        fail(h, f->id, false);
         return;
     }
     *call = (struct call){ .id = f->id, .ref = LUA_NOREF,

@@ -256,6 +256,8 @@ static void on_result(struct sandbox *s, const struct frame *f, json_t *head)
     }
     read_error(s, call, head, &r);
     end_call(s, call, &r);
+    if (json_bool_of(head, "spent", false))             /* what waits is tried again, uncharged */
+        kill_for(s, MH_CANCELLED, "its memory is full and stays so; a new process begins");
 }
 
 static void on_request(struct sandbox *s, const struct frame *f, json_t *head)

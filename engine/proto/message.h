@@ -31,7 +31,8 @@
  *           "none": setup and the like, which get only ctx; the body is then empty
  *   RESULT  {"ok":true}                                           the result as JSON
  *           {"ok":false,"code","message","trace","retry":{"after_s":n}|{"never":true}?,
- *           "too_large":true?}                                    -
+ *           "too_large":true?,"spent":true?}                     -
+ *           "spent": memory ran out, and stays full without any hook
  *   REQUEST {"call":id,"op":"http", ...}    see "Requests" below     request body
  *   REPLY   {"ok":true, ...}|{"ok":false,"code","message"}        response body
  *   LOG     {"call":id,"level":"info"}                            the message
