@@ -13,8 +13,11 @@ export class Neighbour {
   constructor(engine) { this.engine = engine; }
 
   async start() {
-    const folder = new PluginFolder('neighbour', `permissions = { "events:read" },
-      on_event = function(event) return { heard = event.data.n, type = type("") .. tostring(1) } end,`);
+    const folder = new PluginFolder('neighbour', `permissions = { "events:read", "storage" },
+      on_event = function(event)
+        if event.data.n == 0 then require("moonhook.store").set("secret", "the neighbour's own") end
+        return { heard = event.data.n, type = type("") .. tostring(1) }
+      end,`);
     await this.engine.ok(200, folder.install(this.engine));
     const { url, key } = this.engine;
     this.#worker = new Worker(new URL('./asks.mjs', import.meta.url), { workerData: { url, key } });
