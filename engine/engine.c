@@ -9,6 +9,7 @@
 
 #include "api/api.h"
 #include "base/log.h"
+#include "core/plugins_record.h"
 #include "core/settings.h"
 #include "io/redis_server.h"
 
@@ -54,6 +55,7 @@ struct engine {
     struct keys           *keys;
     struct endpoints      *endpoints;
     struct plugins        *plugins;
+    struct rotation       *rotation;
     struct http_server    *server;
     struct api             api;
 };
@@ -248,7 +250,10 @@ static void load_next(struct engine *e)
     case KEYS:      keys_load(e->keys, e->settings->data, on_step_loaded, e); break;
     case ENDPOINTS: endpoints_load(e->endpoints, on_step_loaded, e); break;
     case PLUGINS:   plugins_load(e->plugins, on_step_loaded, e); break;
-    case DONE:      queue_redis_state(e->queue, redis_is_up(e->redis)); break;
+    case DONE:
+        queue_redis_state(e->queue, redis_is_up(e->redis));
+        rotation_resume(e->rotation);
+        break;
     }
 }
 
@@ -324,6 +329,10 @@ static void make_pipeline(struct engine *e)
         } };
 }
 
+static const struct rotation_kind sealed_kinds[] = {
+    { "webhooks", endpoints_secret_about }, { "plugins", plugins_secret_about }, { NULL, NULL },
+};
+
 static void make_targets(struct engine *e)
 {
     const struct settings *s = e->settings;
@@ -341,9 +350,12 @@ static void make_targets(struct engine *e)
                     .idle_timeout_ms = s->idle_timeout },
         .store = e->store, .vault = e->vault, .dirs = e->plugin_dirs,
         .watch = s->watch });
+    e->rotation = rotation_new(&(struct rotation_spec){
+        .loop = &e->loop, .vault = e->vault, .store = e->store, .redis = e->redis,
+        .kinds = sealed_kinds, .own_redis = e->redis_server != NULL });
     e->api = (struct api){ .loop = &e->loop, .keys = e->keys, .queue = e->queue,
         .dispatch = e->dispatch, .plugins = e->plugins, .endpoints = e->endpoints,
-        .broker = e->broker, .redis = e->redis, .jail = &e->jail };
+        .broker = e->broker, .rotation = e->rotation, .redis = e->redis, .jail = &e->jail };
 }
 
 static enum mh_err start(struct engine *e)
@@ -410,6 +422,8 @@ static void stop_targets(struct engine *e)
         http_client_free(e->http);
     if (e->endpoints != NULL)
         endpoints_free(e->endpoints);
+    if (e->rotation != NULL)
+        rotation_free(e->rotation);
     if (e->queue != NULL)
         queue_leave(e->queue, on_queue_left, e);
     else
@@ -486,6 +500,13 @@ static void free_all(struct engine *e)
     free(e->redis_needs[1]);
 }
 
+/* Memory holds the plain secrets: a core dump would put them on the disk. Those who
+ * debug attach to the process. */
+static void forbid_core_dumps(void)
+{
+    setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+}
+
 static void raise_descriptor_limit(void)
 {
     struct rlimit limit;
@@ -507,6 +528,7 @@ int engine_run(const struct settings *settings)
 {
     struct engine e = { .settings = settings };
 
+    forbid_core_dumps();
     raise_descriptor_limit();
     uv_loop_init(&e.loop);
     timer_init(&e.drain, &e.loop, on_drain);

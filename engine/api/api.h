@@ -9,6 +9,7 @@
 #include "api/keys.h"
 #include "core/dispatch.h"
 #include "core/plugins.h"
+#include "core/rotation.h"
 #include "io/http_server.h"
 #include "webhook/endpoints.h"
 
@@ -20,6 +21,7 @@ struct api {                                /* what handlers work on; all borrow
     struct plugins   *plugins;
     struct endpoints *endpoints;
     struct broker    *broker;
+    struct rotation  *rotation;
     struct redis     *redis;
     const struct jail *jail;
     bool              ready;                /* everything is loaded */

@@ -73,3 +73,8 @@ void keys_delete(struct api_call *c)
 {
     keys_revoke(c->api->keys, c->key->admin ? NULL : c->key->org, c->id, on_done, c);
 }
+
+void keys_rotate_master(struct api_call *c)
+{
+    rotation_run(c->api->rotation, api_answer_or_problem, c);
+}

@@ -67,6 +67,8 @@ const struct route routes[] = {
     { "GET", "/api/keys", "keys:write", keys_get, BODY_NONE, ANY, 200, "List API keys", NULL },
     { "POST", "/api/keys", "keys:write", keys_post, BODY_JSON, KEY, 201,
       "Create an API key; the answer shows it, once", NULL },
+    { "POST", "/api/keys/rotate-master", "admin", keys_rotate_master, BODY_NONE, ANY, 200,
+      "Change the master key: every stored secret is sealed anew", NULL },
     { "DELETE", "/api/keys/{id}", "keys:write", keys_delete, BODY_NONE, ANY, 200,
       "Revoke an API key", NULL },
     { "GET", "/healthz", NULL, health_live, BODY_NONE, ANY, 200, "Is the process alive", NULL },

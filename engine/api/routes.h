@@ -54,6 +54,7 @@ void plugins_get_deliveries(struct api_call *c);
 void keys_get(struct api_call *c);                  /* api_keys.c */
 void keys_post(struct api_call *c);
 void keys_delete(struct api_call *c);
+void keys_rotate_master(struct api_call *c);
 void health_live(struct api_call *c);               /* health.c */
 void health_ready(struct api_call *c);
 void health_metrics(struct api_call *c);

@@ -109,6 +109,9 @@ const struct command commands[] = {
       .common = client_options, .run = cmd_key_list },
     { .name = "key revoke", .arguments = "ID", .help = "revoke an API key",
       .common = client_options, .min_words = 1, .max_words = 1, .run = cmd_key_revoke },
+    { .name = "key rotate-master", .arguments = "",
+      .help = "change the key that secrets are kept under; needs the admin key",
+      .common = client_options, .run = cmd_key_rotate_master },
 
     { .name = "listen", .arguments = "[OPTION]...",
       .help = "receive webhooks here, verify and print them", .options = listen_options,

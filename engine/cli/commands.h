@@ -51,5 +51,6 @@ int cmd_plugin_new(const struct options *given);
 int cmd_key_create(const struct options *given);
 int cmd_key_list(const struct options *given);
 int cmd_key_revoke(const struct options *given);
+int cmd_key_rotate_master(const struct options *given);
 
 int cmd_listen_run(const struct options *given);

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* What Redis may take to write a large append-only file anew. */
+enum { ROTATION_MS = 10 * 60 * 1000 };
+
 static const struct column columns[] = {
     { "ID", "id" }, { "ORG", "org_id" }, { "SCOPES", "scopes" }, { "NAME", "name" },
     { "CREATED", "created_at" }, { "LAST USED", "last_used_at" }, { 0 },
@@ -26,6 +29,16 @@ static void show_revoked(const json_t *answer)
 {
     (void)answer;
     puts("revoked");
+}
+
+static void show_rotated(const json_t *answer)
+{
+    const char *detail = json_string_value(json_object_get(answer, "detail"));
+
+    printf("rotated: %lld secrets are under the new master key\n",
+           (long long)json_integer_value(json_object_get(answer, "secrets")));
+    if (detail != NULL)
+        puts(detail);
 }
 
 int cmd_key_create(const struct options *given)
@@ -60,4 +73,12 @@ int cmd_key_revoke(const struct options *given)
 
     free(path);
     return code;
+}
+
+int cmd_key_rotate_master(const struct options *given)
+{
+    return client_run(given, &(struct client_request){ .method = "POST",
+                                                       .path = "/api/keys/rotate-master",
+                                                       .wait_ms = ROTATION_MS },
+                      show_rotated);
 }

@@ -7,23 +7,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void secret_about(const char *name, const char *field, char out[160])
+void plugins_secret_about(const char *name, const char *field, char out[VAULT_ABOUT_BYTES])
 {
-    snprintf(out, 160, "plugin:%s:%s", name, field);
+    snprintf(out, VAULT_ABOUT_BYTES, "plugin:%s:%s", name, field);
 }
 
 static json_t *seal_config(const struct vault *vault, const struct plugin_version *v)
 {
     json_t     *sealed = json_object(), *value;
     const char *field;
-    char        about[160];
+    char        about[VAULT_ABOUT_BYTES];
 
     json_object_foreach(v->config, field, value) {
         if (!manifest_is_secret(&v->manifest, field) || !json_is_string(value)) {
             json_put(sealed, field, json_incref(value));
             continue;
         }
-        secret_about(v->manifest.name, field, about);
+        plugins_secret_about(v->manifest.name, field, about);
         char *text = vault_seal(vault, about, json_string_value(value));
         json_put(sealed, field, json_string(text));
         free(text);
@@ -36,14 +36,14 @@ static enum mh_err unseal_config(const struct vault *vault, const struct manifes
 {
     json_t     *plain = json_object(), *value;
     const char *field;
-    char        about[160], *text;
+    char        about[VAULT_ABOUT_BYTES], *text;
 
     json_object_foreach((json_t *)sealed, field, value) {
         if (!manifest_is_secret(m, field) || !json_is_string(value)) {
             json_put(plain, field, json_incref(value));
             continue;
         }
-        secret_about(m->name, field, about);
+        plugins_secret_about(m->name, field, about);
         if (vault_unseal(vault, about, json_string_value(value), &text) != MH_OK) {
             json_decref(plain);
             return MH_DENIED;

@@ -18,3 +18,6 @@ json_t *plugins_record(const struct vault *vault, const struct plugin_version *v
 MH_MUST_USE enum mh_err plugins_record_read(const struct vault *vault, const json_t *record,
                                             struct plugin_version *version,
                                             struct plugin_version *before);
+
+/* What a secret of a configuration, of either version, is sealed about (vault.h). */
+void plugins_secret_about(const char *name, const char *field, char out[VAULT_ABOUT_BYTES]);

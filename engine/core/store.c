@@ -1,16 +1,30 @@
 /* store.c - see store.h. */
 #include "core/store.h"
 
+#include "base/embed.h"
 #include "base/log.h"
+#include "core/command.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-struct store { struct redis *redis; const char *prefix; };
+/* Entries shown to a change at a time: an entry has some MiB at most, a command 64. */
+enum { CHANGE_ENTRIES = 8 };
+
+struct store { struct redis *redis; const char *prefix; struct redis_script replace; };
+
+static void find_script(struct redis_script *script)
+{
+    for (const struct embedded *e = embedded_redis_scripts; e->name != NULL; e++)
+        if (strcmp(e->name, "replace.lua") == 0)
+            *script = (struct redis_script){ .name = e->name, .source = e->text };
+}
 
 struct store *store_new(struct redis *redis, const char *prefix)
 {
     struct store *s = mem_alloc(sizeof *s);
-    *s = (struct store){ redis, prefix };
+    *s = (struct store){ .redis = redis, .prefix = prefix };
+    find_script(&s->replace);
     return s;
 }
 
@@ -98,4 +112,130 @@ void store_load(struct store *s, const char *kind, store_loaded *done, void *arg
 
     *l = (struct load){ kind, done, arg };
     redis_sendf(s->redis, on_loaded, l, "HGETALL %s:{c}:%s", s->prefix, kind);
+}
+
+/* ---- Changing all of a kind: read the ids, then HMGET, change, replace, some at a time ---- */
+
+struct changing {
+    struct store  *store;
+    char          *key;
+    json_t        *ids;                     /* strings */
+    size_t         at, asked;               /* the next id; how many ids the last HMGET had */
+    size_t         sent, changed, missed;
+    store_change  *change;
+    store_changed *done;
+    void          *arg;
+};
+
+static void changing_end(struct changing *c, enum mh_err err)
+{
+    c->done(c->arg, err == MH_OK ? MH_OK : MH_UNAVAILABLE, c->changed, c->missed);
+    json_decref(c->ids);
+    free(c->key);
+    free(c);
+}
+
+static void change_next(struct changing *c);
+
+static void on_replaced(void *arg, enum mh_err err, const redisReply *reply)
+{
+    struct changing *c = arg;
+
+    if (err != MH_OK || reply->type != REDIS_REPLY_INTEGER) {
+        changing_end(c, MH_UNAVAILABLE);
+        return;
+    }
+    c->changed += (size_t)reply->integer;
+    c->missed += c->sent - (size_t)reply->integer;
+    change_next(c);
+}
+
+/* Adds the triple of an entry that is to be another. */
+static void change_entry(struct changing *c, struct command *command, const char *id,
+                         const redisReply *text)
+{
+    struct json_fault fault;
+    json_t           *value = NULL;
+    size_t            bytes = 0;
+
+    if (text->type != REDIS_REPLY_STRING ||     /* removed meanwhile, or broken: not ours to mend */
+        json_parse_stored(text->str, text->len, &value, &fault) != MH_OK)
+        return;
+    char *after = c->change(c->arg, id, value) ? json_text(value, &bytes) : NULL;
+    json_decref(value);
+    if (after == NULL)
+        return;
+    command_text(command, id);
+    command_add(command, text->str, text->len);
+    command_add(command, after, bytes);
+    c->sent++;
+    free(after);
+}
+
+static void on_entries(void *arg, enum mh_err err, const redisReply *reply)
+{
+    struct changing *c = arg;
+    struct command   command;
+
+    if (err != MH_OK || reply->type != REDIS_REPLY_ARRAY || reply->elements != c->asked) {
+        changing_end(c, MH_UNAVAILABLE);
+        return;
+    }
+    command_init(&command);
+    command_text(&command, "1");
+    command_text(&command, c->key);
+    c->sent = 0;
+    for (size_t i = 0; i < c->asked; i++)
+        change_entry(c, &command, json_string_value(json_array_get(c->ids, c->at + i)),
+                     reply->element[i]);
+    c->at += c->asked;
+    struct redis_args args = command_args(&command);
+    if (c->sent > 0)
+        redis_eval(c->store->redis, &c->store->replace, &args, on_replaced, c);
+    else
+        change_next(c);
+    command_deinit(&command);
+}
+
+static void change_next(struct changing *c)
+{
+    size_t         left = json_array_size(c->ids) - c->at;
+    struct command command;
+
+    if (left == 0) {
+        changing_end(c, MH_OK);
+        return;
+    }
+    c->asked = left < CHANGE_ENTRIES ? left : CHANGE_ENTRIES;
+    command_init(&command);
+    command_text(&command, "HMGET");
+    command_text(&command, c->key);
+    for (size_t i = 0; i < c->asked; i++)
+        command_text(&command, json_string_value(json_array_get(c->ids, c->at + i)));
+    struct redis_args args = command_args(&command);
+    redis_send(c->store->redis, &args, on_entries, c);
+    command_deinit(&command);
+}
+
+static void on_ids(void *arg, enum mh_err err, const redisReply *reply)
+{
+    struct changing *c = arg;
+
+    if (err != MH_OK || reply->type != REDIS_REPLY_ARRAY) {
+        changing_end(c, MH_UNAVAILABLE);
+        return;
+    }
+    for (size_t i = 0; i < reply->elements; i++)
+        json_array_append_new(c->ids, json_string(reply->element[i]->str));
+    change_next(c);
+}
+
+void store_change_all(struct store *s, const char *kind, store_change *change,
+                      store_changed *done, void *arg)
+{
+    struct changing *c = mem_alloc(sizeof *c);
+
+    *c = (struct changing){ .store = s, .key = mem_printf("%s:{c}:%s", s->prefix, kind),
+                            .ids = json_array(), .change = change, .done = done, .arg = arg };
+    redis_sendf(s->redis, on_ids, c, "HKEYS %s", c->key);
 }

