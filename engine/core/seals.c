@@ -1,5 +1,5 @@
-/* seals.c - the tokens of one plugin: values in on the way out, tokens in on the
- * way back. Declared in vault.h. */
+/* seals.c - the tokens of one plugin: values in on the way out. Declared in vault.h; the
+ * way back is in conceal.c. */
 #include "core/vault.h"
 
 #include "base/util.h"
@@ -7,8 +7,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { SHORTEST_CONCEALED = 4 };            /* shorter values would eat ordinary text */
 
 const char *seals_add(struct seals *s, const char *value)
 {
@@ -21,6 +19,7 @@ const char *seals_add(struct seals *s, const char *value)
     memcpy(seal->token, "mhs_", 4);
     crypto_hex(random, sizeof random, seal->token + 4);
     seal->value = mem_strdup(value);
+    spellings_add(s, (unsigned)(s->count - 1));
     return seal->token;
 }
 
@@ -31,6 +30,8 @@ void seals_deinit(struct seals *s)
         free(s->item[i].value);
     }
     s->count = 0;
+    spellings_free(s->spellings);
+    s->spellings = NULL;
 }
 
 /* ---- Writing a value for a place --------------------------------------------------- */
@@ -104,90 +105,4 @@ enum mh_err seals_reveal(const struct seals *s, enum seal_place place, const cha
         copied = at;
     }
     return err == MH_OK ? buf_append(out, text + copied, bytes - copied) : err;
-}
-
-/* ---- Concealing: one pass, so that what was put in is not searched again, and the
- * longest value first, so that one which begins another leaves nothing of it ---------- */
-
-struct form { struct buf text; const char *token; };
-
-struct forms {                              /* every value, as written in every place */
-    struct form item[3 * VAULT_MAX_SECRETS];
-    size_t      count;
-    bool        begins[256];                /* some form begins with this byte */
-};
-
-static enum mh_err add_form(struct forms *f, const struct seal *seal, enum seal_place place)
-{
-    struct form *form = &f->item[f->count];
-
-    form->token = seal->token;
-    buf_init(&form->text, MH_MIB);
-    enum mh_err err = put_value(&form->text, place, seal->value);
-    if (err != MH_OK || form->text.len < SHORTEST_CONCEALED) {
-        buf_deinit(&form->text);
-        return err;
-    }
-    f->begins[(unsigned char)form->text.data[0]] = true;
-    f->count++;
-    return MH_OK;
-}
-
-static enum mh_err add_forms(struct forms *f, const struct seals *s)
-{
-    static const enum seal_place places[] = { SEAL_RAW, SEAL_JSON, SEAL_URL };
-    enum mh_err                  err = MH_OK;
-
-    f->count = 0;
-    memset(f->begins, 0, sizeof f->begins);
-    for (size_t i = 0; err == MH_OK && i < s->count * ARRAY_LEN(places); i++)
-        err = add_form(f, &s->item[i / ARRAY_LEN(places)], places[i % ARRAY_LEN(places)]);
-    return err;
-}
-
-static void forms_deinit(struct forms *f)
-{
-    for (size_t i = 0; i < f->count; i++) {
-        explicit_bzero(f->item[i].text.data, f->item[i].text.len);
-        buf_deinit(&f->item[i].text);
-    }
-}
-
-static const struct form *form_at(const struct forms *f, const char *text, size_t bytes)
-{
-    const struct form *longest = NULL;
-
-    if (!f->begins[(unsigned char)text[0]])
-        return NULL;
-    for (size_t i = 0; i < f->count; i++) {
-        const struct form *form = &f->item[i];
-        if (form->text.len <= bytes && (longest == NULL || form->text.len > longest->text.len) &&
-            memcmp(text, form->text.data, form->text.len) == 0)
-            longest = form;
-    }
-    return longest;
-}
-
-enum mh_err seals_conceal(const struct seals *s, const char *text, size_t bytes, struct buf *out)
-{
-    struct forms forms;
-    size_t       copied = 0, at = 0;
-    enum mh_err  err = add_forms(&forms, s);
-
-    while (err == MH_OK && forms.count > 0 && at < bytes) {
-        const struct form *form = form_at(&forms, text + at, bytes - at);
-        if (form == NULL) {
-            at++;
-            continue;
-        }
-        err = buf_append(out, text + copied, at - copied);
-        if (err == MH_OK)
-            err = buf_puts(out, form->token);
-        at += form->text.len;
-        copied = at;
-    }
-    if (err == MH_OK && copied < bytes)
-        err = buf_append(out, text + copied, bytes - copied);
-    forms_deinit(&forms);
-    return err;
 }

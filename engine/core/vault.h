@@ -63,9 +63,14 @@ MH_MUST_USE enum mh_err vault_unseal(const struct vault *v, const char *about,
 /* ---- Tokens of one plugin ----------------------------------------------------------- */
 
 struct seal { char token[VAULT_TOKEN_CHARS + 1]; char *value; };
-struct seals { struct seal item[VAULT_MAX_SECRETS]; size_t count; };
+struct seals {
+    struct seal       item[VAULT_MAX_SECRETS];
+    size_t            count;
+    struct spellings *spellings;            /* what seals_conceal() looks for; conceal.c's own */
+};
 
-/* A fresh token for `value` (copied). NULL past VAULT_MAX_SECRETS. */
+/* A fresh token for `value` (copied). NULL past VAULT_MAX_SECRETS. *s begins as zeroes and
+ * is not to be moved. */
 const char *seals_add(struct seals *s, const char *value);
 void        seals_deinit(struct seals *s);  /* wipes the values */
 
@@ -78,7 +83,15 @@ enum seal_place { SEAL_RAW, SEAL_URL, SEAL_JSON, SEAL_FORM };
 MH_MUST_USE enum mh_err seals_reveal(const struct seals *s, enum seal_place place,
                                      const char *text, size_t bytes, struct buf *out);
 
-/* Appends `text` with every value (of 4 bytes or more) replaced by its token, as
- * written in each place. */
+/* Appends `text` without the values, whatever they are written in: as they are, in
+ * percent, in JSON, in HTML, in any mix of plain and escaped characters, the longer ones
+ * in upper or lower case; those become their token. Of values of 8 bytes or more also
+ * hex, base64 of them or of what they are a part of ("user:secret"), and the path and the
+ * query of a value that is a URL, and what is long in these; those become "***". A value
+ * of less than VAULT_SHORTEST_SECRET bytes stays. MH_TOO_LARGE, MH_NOMEM. */
 MH_MUST_USE enum mh_err seals_conceal(const struct seals *s, const char *text, size_t bytes,
                                       struct buf *out);
+
+/* Of seals.c and conceal.c only. */
+void spellings_add(struct seals *s, unsigned seal);
+void spellings_free(struct spellings *all);         /* wipes them; NULL is fine */

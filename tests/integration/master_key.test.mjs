@@ -2,12 +2,12 @@
 // no secret is lost, and a kill at any moment leaves what it takes to go on.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { createDecipheriv, createHmac, randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { cpSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { filesBelow, redisCli } from './lib/disk.mjs';
+import { filesBelow, opens, redisCli } from './lib/disk.mjs';
 import { assertProblem, build, Engine, folder } from './lib/engine.mjs';
 import { answerAsSlack, PluginFolder, resultOf } from './lib/plugins.mjs';
 import { Receiver } from './lib/receiver.mjs';
@@ -25,17 +25,6 @@ beforeEach(() => { receiver.reset(); receiver.answer = answer; });
 
 const keyFile = (engine) => join(engine.data, 'master.key');
 const keysOf = (engine) => readFileSync(keyFile(engine), 'utf8').trim().split('\n');
-
-function opens(sealed, key, about) {
-  const bytes = Buffer.from(sealed.slice('enc:'.length), 'base64');
-  const cipher = createDecipheriv('aes-256-gcm', Buffer.from(key, 'base64'), bytes.subarray(0, 12));
-  cipher.setAAD(Buffer.from(about)).setAuthTag(bytes.subarray(-16));
-  try {
-    return Buffer.concat([cipher.update(bytes.subarray(12, -16)), cipher.final()]).toString();
-  } catch {
-    return null;
-  }
-}
 
 // One webhook and the slack plugin, each with a secret.
 async function furnish(engine) {

@@ -3,6 +3,7 @@
 
 #include "core/vault.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,6 +162,98 @@ TEST(a_value_shorter_than_four_bytes_is_left_as_it_is)
     assert_concealed(values, "abcabc", "abcabc");
 }
 
+/* Every writing of one value, in which a service might show what it got. */
+TEST(a_value_is_found_however_its_characters_are_escaped)
+{
+    static const char *const values[] = { "c@n\"ary/\xc3\xa9&x \\'<+\xf0\x9f\x92\xa1>", NULL };
+    static const char *const writings[] = {
+        "c@n\"ary/\xc3\xa9&x \\'<+\xf0\x9f\x92\xa1>",
+        "c%40n%22ary%2F%C3%A9%26x%20%5C%27%3C%2B%F0%9F%92%A1%3E",
+        "c%40n%22ary%2f%c3%a9%26x+%5c%27%3c%2b%f0%9f%92%a1%3e",
+        "c@n%22ary/%C3%A9&x%20%5C'%3C+%F0%9F%92%A1%3E",
+        "c@n\\\"ary/\xc3\xa9&x \\\\'<+\xf0\x9f\x92\xa1>",
+        "c@n\\\"ary\\/\\u00e9&x \\\\'<+\\uD83D\\uDCA1>",
+        "c@n\\u0022ary\\u002f\\u00E9\\u0026x\\u0020\\u005c\\u0027\\u003c\\u002b\\ud83d\\udca1\\u003e",
+        "c@n\"ary/\\xc3\\xa9&x \\\\\\'<+\\xf0\\x9f\\x92\\xa1>",
+        "c@n&quot;ary/\xc3\xa9&amp;x \\&#39;&lt;+\xf0\x9f\x92\xa1&gt;",
+        "c@n&#34;ary&#x2F;&#233;&amp;x \\&apos;&lt;+&#x1F4a1;&gt;",
+        "C@N\"ARY/\xc3\xa9&X \\'<+\xf0\x9f\x92\xa1>",
+    };
+    for (size_t i = 0; i < sizeof writings / sizeof writings[0]; i++) {
+        char text[400], wanted[40];
+        snprintf(text, sizeof text, "you sent \"%s\".", writings[i]);
+        snprintf(wanted, sizeof wanted, "you sent \"<0>\".");
+        assert_concealed(values, text, wanted);
+    }
+}
+
+TEST(hex_of_a_value_is_masked)
+{
+    const char *const values[] = { "J\xc3\xb6rg's key", NULL };
+
+    assert_concealed(values, "4ac3b672672773206b6579 4AC3B672672773206B6579", "*** ***");
+}
+
+/* "user:" moves the value to each place in a group of three. */
+TEST(base64_of_what_holds_a_value_is_masked)
+{
+    const char *const values[] = { "correct-horse", NULL };
+
+    assert_concealed(values, "Basic OmNvcnJlY3QtaG9yc2U=", "Basic Om***U=");
+    assert_concealed(values, "Basic dTpjb3JyZWN0LWhvcnNl", "Basic dTp***");
+    assert_concealed(values, "Basic dXNlcjpjb3JyZWN0LWhvcnNl", "Basic dXNlcjp***");
+    assert_concealed(values, "Basic dXM6Y29ycmVjdC1ob3JzZTo", "Basic dXM6***To");
+    assert_concealed(values, "Y29ycmVjdC1ob3JzZQ==", "***Q==");
+}
+
+TEST(base64_is_masked_in_both_alphabets_and_escaped)
+{
+    const char *const values[] = { "\?\?\?>>>\?\?\?>>>", NULL };
+
+    assert_concealed(values, "Pz8/Pj4+Pz8/Pj4+", "***");
+    assert_concealed(values, "Pz8_Pj4-Pz8_Pj4-", "***");
+    assert_concealed(values, "Pz8%2FPj4%2BPz8%2fPj4%2b", "***");
+    assert_concealed(values, "Pz8\\/Pj4+Pz8\\/Pj4+", "***");
+}
+
+TEST(the_path_and_the_query_of_a_url_are_masked_and_its_host_is_not)
+{
+    const char *const values[] = {
+        "https://h.example/services/T0/B0?key=a%2Fsecret%20key&v=2#part", NULL };
+
+    assert_concealed(values, "https://h.example/services/T0/B0?key=a%2Fsecret%20key&v=2#part", "<0>");
+    assert_concealed(values, "Cannot POST /services/T0/B0?key=a%2Fsecret%20key&v=2 at h.example",
+                     "Cannot POST *** at h.example");
+    assert_concealed(values, "no /services/T0/B0 here", "no *** here");
+    assert_concealed(values, "bad key a/secret key, a%2Fsecret+key", "bad key ***, ***");
+    assert_concealed(values, "{\"key\":1,\"v\":2,\"services\":3}", "{\"key\":1,\"v\":2,\"services\":3}");
+}
+
+TEST(a_long_segment_of_the_path_of_a_url_is_masked)
+{
+    const char *const values[] = { "https://h.example/api/hooks/0123456789abcdefXYZ", NULL };
+
+    assert_concealed(values, "hooks api 0123456789abcdefXYZ", "hooks api ***");
+}
+
+TEST(a_text_that_ends_within_a_value_or_an_escape_is_left_as_it_is)
+{
+    static const char *const values[] = { "c@n\"ary/x\xf0\x9f\x92\xa1", NULL };
+    static const char *const cut[] = { "c@n\"ary", "c%40n%22ary%2", "c%40n%22ary%", "c@n\\",
+        "c@n\\u002", "c@n\\\"ary/x\\ud83d", "c@n\\\"ary/x\\ud83d\\u", "c@n&quot", "c@n&#3", "c@n&",
+        "c@n\\\"ary/x\\ud83d\\ud83d" };
+
+    for (size_t i = 0; i < sizeof cut / sizeof cut[0]; i++)
+        assert_concealed(values, cut[i], cut[i]);
+}
+
+TEST(nothing_is_derived_from_a_value_of_less_than_eight_bytes)
+{
+    const char *const values[] = { "guest", NULL };
+
+    assert_concealed(values, "guest Z3Vlc3Q= 6775657374 GUEST", "<0> Z3Vlc3Q= 6775657374 GUEST");
+}
+
 TEST(without_secrets_text_passes_unchanged)
 {
     const char *const values[] = { NULL };
@@ -185,6 +278,14 @@ int main(void)
         RUN(a_value_that_begins_another_leaves_nothing_of_it),
         RUN(a_value_that_looks_like_a_token_breaks_none),
         RUN(a_value_shorter_than_four_bytes_is_left_as_it_is),
+        RUN(a_value_is_found_however_its_characters_are_escaped),
+        RUN(hex_of_a_value_is_masked),
+        RUN(base64_of_what_holds_a_value_is_masked),
+        RUN(base64_is_masked_in_both_alphabets_and_escaped),
+        RUN(the_path_and_the_query_of_a_url_are_masked_and_its_host_is_not),
+        RUN(a_long_segment_of_the_path_of_a_url_is_masked),
+        RUN(a_text_that_ends_within_a_value_or_an_escape_is_left_as_it_is),
+        RUN(nothing_is_derived_from_a_value_of_less_than_eight_bytes),
         RUN(without_secrets_text_passes_unchanged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

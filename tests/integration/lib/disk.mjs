@@ -1,10 +1,23 @@
 // disk.mjs - what an engine has in its Redis and on its disk, as bytes to search in.
 import { execFile } from 'node:child_process';
+import { createDecipheriv } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
+
+// What the vault sealed about something under a key (base64); null if it does not open.
+export function opens(sealed, key, about) {
+  const bytes = Buffer.from(sealed.slice('enc:'.length), 'base64');
+  const cipher = createDecipheriv('aes-256-gcm', Buffer.from(key, 'base64'), bytes.subarray(0, 12));
+  cipher.setAAD(Buffer.from(about)).setAuthTag(bytes.subarray(-16));
+  try {
+    return Buffer.concat([cipher.update(bytes.subarray(12, -16)), cipher.final()]).toString();
+  } catch {
+    return null;
+  }
+}
 
 // Every file below a folder: [path, bytes]. What goes away meanwhile is left out.
 export function filesBelow(dir) {

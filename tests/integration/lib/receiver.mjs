@@ -19,7 +19,7 @@ function parsed(body) {
 }
 
 export class Receiver {
-  // request, its index -> { status, headers, body } or { hang: true }; may be async.
+  // request, its index -> { status, reason, headers, body } or { hang: true }; may be async.
   answer = () => ({});
   #arrivals = new Arrivals();
   #server = createServer((req, res) => this.#take(req, res).catch(() => res.destroy()))
@@ -66,7 +66,7 @@ export class Receiver {
                       json: parsed(body) };
     const answer = this.answer(request, this.requests.length);
     this.#arrivals.add(request);            // who waits for it sees what the answer did
-    const { status = 200, headers = {}, body: reply = 'ok', hang } = await answer;
-    if (!hang) res.writeHead(status, headers).end(reply);
+    const { status = 200, reason, headers = {}, body: reply = 'ok', hang } = await answer;
+    if (!hang) res.writeHead(status, reason, headers).end(reply);
   }
 }
