@@ -320,6 +320,26 @@ static void add_text(struct spellings *all, unsigned seal, bool whole, const cha
     add(all, seal, alphabet, whole, (unsigned char *)mem_strndup(text, len), len);
 }
 
+/* HTTP gives headers no character set. Many a service takes each byte for a character
+ * (ISO 8859-1), and writes those in UTF-8. */
+static void add_misread(struct spellings *all, unsigned seal, const char *value, size_t len)
+{
+    unsigned char   *text = mem_alloc(2 * len + 1);
+    struct character c;
+    size_t           done = 0;
+
+    for (size_t i = 0; i < len; i++, done += c.count) {
+        in_utf8(&c, (unsigned char)value[i], 0);
+        memcpy(text + done, c.bytes, c.count);
+    }
+    if (done > len) {
+        add(all, seal, done < SHORTEST_DERIVED ? EXACT : ANY_CASE, true, text, done);
+        return;
+    }
+    explicit_bzero(text, done);             /* ASCII is the same in both */
+    free(text);
+}
+
 /* A part of a URL as the service reads it: percent is undone. */
 static void add_part(struct spellings *all, unsigned seal, const char *part, size_t len,
                      size_t shortest)
@@ -386,6 +406,7 @@ void spellings_add(struct seals *s, unsigned seal)
     if (s->spellings == NULL)
         s->spellings = mem_alloc(sizeof *s->spellings);
     add_text(s->spellings, seal, true, value, len);
+    add_misread(s->spellings, seal, value, len);
     if (len < SHORTEST_DERIVED)
         return;
     add_hex(s->spellings, seal, value, len);

@@ -83,8 +83,8 @@ enum seal_place { SEAL_RAW, SEAL_URL, SEAL_JSON, SEAL_FORM };
 MH_MUST_USE enum mh_err seals_reveal(const struct seals *s, enum seal_place place,
                                      const char *text, size_t bytes, struct buf *out);
 
-/* Appends `text` without the values, whatever they are written in: as they are, in
- * percent, in JSON, in HTML, in any mix of plain and escaped characters, the longer ones
+/* Appends `text` without the values, whatever they are written in: as they are, taken for
+ * ISO 8859-1, in percent, in JSON, in HTML, in any mix of plain and escaped characters, the longer ones
  * in upper or lower case; those become their token. Of values of 8 bytes or more also
  * hex, base64 of them or of what they are a part of ("user:secret"), and the path and the
  * query of a value that is a URL, and what is long in these; those become "***". A value

@@ -33,6 +33,15 @@ static bool too_deep(const char *text, size_t bytes, int most)
     return false;
 }
 
+/* jansson shows the text that it stumbled over: what is no mere sign may be a secret. */
+static void hide_what_is_near(char *text)
+{
+    char *near = strstr(text, " near '");
+
+    if (near != NULL && strpbrk(near + 7, "\"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"))
+        *near = '\0';
+}
+
 static enum mh_err parse(const char *text, size_t bytes, int most, json_t **out,
                          struct json_fault *fault)
 {
@@ -50,6 +59,7 @@ static enum mh_err parse(const char *text, size_t bytes, int most, json_t **out,
     json_t *value = json_loadb(text ? text : "", bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
                                &error);
     if (value == NULL) {
+        hide_what_is_near(error.text);
         snprintf(fault->text, sizeof fault->text, "line %d, column %d: %.120s", error.line,
                  error.column, bytes == 0 ? "a JSON body was expected" : error.text);
         return MH_INVALID;

@@ -55,6 +55,18 @@ TEST(a_fault_names_line_and_column)
     assert_non_null(strstr(fault.text, "near '}'"));
 }
 
+TEST(a_fault_repeats_no_value)
+{
+    static const char *const texts[] = { "{\"a\": \"b\" \"hunter2\"}", "{\"a\": hunter2}",
+                                         "{\"hunter2\": 1, \"hunter2\": 2}", "[\"hunter2" };
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        assert_int_equal(parse_text(texts[i]), MH_INVALID);
+        assert_non_null(strstr(fault.text, "line 1, column "));
+        assert_null(strstr(fault.text, "hunter"));
+    }
+}
+
 TEST(a_fault_of_parsing_points_to_no_member)
 {
     memset(&fault, 'x', sizeof fault);
@@ -246,6 +258,7 @@ int main(void)
         RUN(what_was_parsed_is_written_again_in_its_order),
         RUN(a_value_need_not_be_an_object),
         RUN(a_fault_names_line_and_column),
+        RUN(a_fault_repeats_no_value),
         RUN(a_fault_of_parsing_points_to_no_member),
         RUN(an_empty_text_is_told_that_a_body_was_expected),
         RUN(a_key_that_comes_twice_is_refused),

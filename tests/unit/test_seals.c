@@ -187,6 +187,13 @@ TEST(a_value_is_found_however_its_characters_are_escaped)
     }
 }
 
+TEST(a_value_that_a_service_took_for_latin_1_is_found)
+{
+    const char *const values[] = { "p\xc3\xa9ss", NULL };
+
+    assert_concealed(values, "p\xc3\x83\xc2\xa9ss p\\u00c3\\u00a9ss", "<0> <0>");
+}
+
 TEST(hex_of_a_value_is_masked)
 {
     const char *const values[] = { "J\xc3\xb6rg's key", NULL };
@@ -279,6 +286,7 @@ int main(void)
         RUN(a_value_that_looks_like_a_token_breaks_none),
         RUN(a_value_shorter_than_four_bytes_is_left_as_it_is),
         RUN(a_value_is_found_however_its_characters_are_escaped),
+        RUN(a_value_that_a_service_took_for_latin_1_is_found),
         RUN(hex_of_a_value_is_masked),
         RUN(base64_of_what_holds_a_value_is_masked),
         RUN(base64_is_masked_in_both_alphabets_and_escaped),

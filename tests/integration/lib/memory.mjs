@@ -2,7 +2,7 @@
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 
 const CHUNK_BYTES = 16 << 20;
-const RESERVED_BYTES = 4 * 2 ** 30;
+const RESERVED_BYTES = 256 << 20;
 const OVERLAP_BYTES = 4096;             // what is looked for is shorter
 
 export const mayReadMemory = process.getuid() === 0;
