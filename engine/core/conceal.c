@@ -36,13 +36,16 @@ struct spelling {
     enum alphabet  alphabet;
     unsigned       seal;
     bool           whole;                   /* says the value: its token says the same */
+    unsigned       next;                    /* of those with the same beginning, see head */
 };
 
 struct spellings {
     struct spelling *item;
     size_t           count, cap;
-    bool             begins[256];           /* a match may begin with this byte of a text */
+    unsigned         head[256];             /* by folded() first byte: index + 1; 0: none */
 };
+
+struct found { const struct spelling *spelling; size_t bytes; };    /* of the text */
 
 /* ---- Comparing ---------------------------------------------------------------------------- */
 
@@ -54,6 +57,9 @@ static bool same(enum alphabet alphabet, unsigned char a, unsigned char b)
         return a == b;
     return alphabet == BASE64 ? base64_standard(a) == base64_standard(b) : tolower(a) == tolower(b);
 }
+
+/* What is the same() in some alphabet folds to the same. */
+static unsigned char folded(unsigned char c) { return (unsigned char)tolower(base64_standard(c)); }
 
 /* ---- Writings: how one character stands in a text ------------------------------------------- */
 
@@ -213,24 +219,32 @@ static size_t longest_writing(const struct spelling *s, const unsigned char *tex
     return longest;
 }
 
-static bool escapes(unsigned char c) { return c == '%' || c == '\\' || c == '&' || c == '+'; }
-
-/* The longest match that begins here; of two equal ones, the one that has a token. */
-static const struct spelling *spelling_at(const struct spellings *all, const unsigned char *text,
-                                          size_t bytes, size_t *length)
+/* Tries all that begin with this byte. A longer match is better; of two equal ones, the one
+ * that has a token. */
+static void try_beginning(const struct spellings *all, unsigned char first,
+                          const unsigned char *text, size_t bytes, struct found *best)
 {
-    const struct spelling *best = NULL;
+    for (unsigned i = all->head[folded(first)]; i != 0; i = all->item[i - 1].next) {
+        const struct spelling *s = &all->item[i - 1];
+        size_t                 n = longest_writing(s, text, bytes);
+        if (n > best->bytes || (n > 0 && n == best->bytes && s->whole && !best->spelling->whole))
+            *best = (struct found){ s, n };
+    }
+}
 
-    *length = 0;
-    for (size_t i = 0; i < all->count; i++) {
-        const struct spelling *s = &all->item[i];
-        if (!escapes(text[0]) && !same(s->alphabet, s->bytes[0], text[0]))
-            continue;
-        size_t n = longest_writing(s, text, bytes);
-        if (n > *length || (n > 0 && n == *length && s->whole && !best->whole)) {
-            best = s;
-            *length = n;
-        }
+/* An escape is read in each way first; almost all bytes are none. */
+static struct found spelling_at(const struct spellings *all, const unsigned char *text, size_t bytes)
+{
+    struct found     best = { NULL, 0 };
+    struct character c;
+
+    try_beginning(all, text[0], text, bytes, &best);
+    if (text[0] == '+')
+        try_beginning(all, ' ', text, bytes, &best);
+    for (size_t i = 0; strchr("%\\&", text[0]) != NULL && i < ARRAY_LEN(readers); i++) {
+        readers[i](text, bytes, 0, &c);
+        if (c.bytes[0] != text[0])
+            try_beginning(all, c.bytes[0], text, bytes, &best);
     }
     return best;
 }
@@ -238,34 +252,25 @@ static const struct spelling *spelling_at(const struct spellings *all, const uns
 enum mh_err seals_conceal(const struct seals *s, const char *text, size_t bytes, struct buf *out)
 {
     const struct spellings *all = s->spellings;
-    size_t                  copied = 0, at = 0, length = 0;
+    size_t                  copied = 0, at = 0;
     enum mh_err             err = MH_OK;
 
     while (err == MH_OK && all != NULL && at < bytes) {
-        const unsigned char   *here = (const unsigned char *)text + at;
-        const struct spelling *found = all->begins[*here]
-                                     ? spelling_at(all, here, bytes - at, &length) : NULL;
-        if (found == NULL) {
+        struct found found = spelling_at(all, (const unsigned char *)text + at, bytes - at);
+        if (found.spelling == NULL) {
             at++;
             continue;
         }
         err = buf_append(out, text + copied, at - copied);
         if (err == MH_OK)
-            err = buf_puts(out, found->whole ? s->item[found->seal].token : "***");
-        at += length;
+            err = buf_puts(out, found.spelling->whole ? s->item[found.spelling->seal].token : "***");
+        at += found.bytes;
         copied = at;
     }
     return err == MH_OK && copied < bytes ? buf_append(out, text + copied, bytes - copied) : err;
 }
 
 /* ---- Spelling a value ---------------------------------------------------------------------------- */
-
-static void note_beginning(struct spellings *all, const struct spelling *s)
-{
-    for (unsigned c = 0; c < 256; c++)
-        if (same(s->alphabet, s->bytes[0], (unsigned char)c) || escapes((unsigned char)c))
-            all->begins[c] = true;
-}
 
 static struct spelling *more_room(struct spellings *all)
 {
@@ -284,8 +289,8 @@ static void add(struct spellings *all, unsigned seal, enum alphabet alphabet, bo
 {
     struct spelling *s = more_room(all);
 
-    *s = (struct spelling){ bytes, len, alphabet, seal, whole };
-    note_beginning(all, s);
+    *s = (struct spelling){ bytes, len, alphabet, seal, whole, all->head[folded(bytes[0])] };
+    all->head[folded(bytes[0])] = (unsigned)all->count;
 }
 
 static void add_hex(struct spellings *all, unsigned seal, const char *value, size_t len)
