@@ -128,23 +128,28 @@ describe('changing the master key', () => {
     assert.equal(stdout, 'rotated: 2 secrets are under the new master key\n');
   });
 
-  test('reaches seals deep in what is stored, and leaves what only looks like one', async () => {
-    const plugin = new PluginFolder('deep', `permissions = { "alerts:read" },
+  test('reaches the secret of a version to go back to, and leaves what only looks sealed', async () => {
+    const lua = (word) => `permissions = { "alerts:read", "http:127.0.0.1:${receiver.port}" },
       config = { plain = { type = "string" }, token = { type = "string", secret = true } },
-      on_alert = function() return true end,`);
+      on_alert = function(_, ctx)
+        require "moonhook.http".get("${receiver.url}/${word}", { headers = { token = ctx.config.token } })
+      end,`;
+    const plugin = new PluginFolder('deep', lua('one'));
+    const read = async () => JSON.parse(await redisCli(engine, ['--raw', 'HGET', 'mh:{c}:plugins', 'deep']));
     await engine.ok(200, plugin.install(engine, { plain: 'enc:is a word', token: 'a-secret-of-old' }));
-    const key = ['mh:{c}:plugins', 'deep'];
-    const read = async () => JSON.parse(await redisCli(engine, ['--raw', 'HGET', ...key]));
-    const stored = await read();
-    const put = { ...stored, before: { list: [stored.config], manifest: stored.manifest } };
-    await redisCli(engine, ['-x', 'HSET', ...key], JSON.stringify(put));
+    plugin.write(lua('two'));
+    await engine.ok(200, engine.post('/api/plugins/deep/reload'));
     assert.equal((await engine.ok(200, engine.post(ROTATE))).secrets, 4);
-    const [now, again] = keysOf(engine);
-    assert.equal(again, undefined);
-    const { config, before: { list: [deep] } } = await read();
-    assert.equal(config.plain, 'enc:is a word');
-    for (const sealed of [config.token, deep.token])
-      assert.equal(opens(sealed, now, 'plugin:deep:token'), 'a-secret-of-old');
+    const record = await read(), [key] = keysOf(engine);
+    assert.equal(record.config.plain, 'enc:is a word');
+    for (const sealed of [record.config.token, record.before.config.token])
+      assert.equal(opens(sealed, key, 'plugin:deep:token'), 'a-secret-of-old');
+    await engine.stop();
+    await engine.start();
+    await engine.ok(200, engine.post('/api/plugins/deep/rollback'));
+    await resultOf(engine, 'deep', 'alert');
+    const [{ headers }] = await receiver.got(1, (r) => r.url === '/one');
+    assert.equal(headers.token, 'a-secret-of-old');
     await engine.ok(200, engine.delete('/api/plugins/deep'));
   });
 });
