@@ -341,7 +341,7 @@ static void make_targets(struct engine *e)
     e->endpoints = endpoints_new(&(struct endpoints_spec){
         .loop = &e->loop, .http = e->http, .dispatch = e->dispatch, .store = e->store,
         .vault = e->vault, .probe_after_ms = s->webhook_probe_after,
-        .disable_after_ms = s->webhook_disable_after,
+        .disable_after_ms = s->webhook_disable_after, .overlap_ms = s->webhook_secret_overlap,
         .most = { .timeout_ms = s->webhook_timeout, .schedule = &e->webhook_schedule,
                   .concurrency = (unsigned)s->webhook_concurrency } });
     e->plugins = plugins_new(&(struct plugins_spec){

@@ -174,8 +174,12 @@ static enum mh_err read_body(struct api_call *c, struct json_fault *fault)
     size_t      bytes;
     const char *text = http_request_body(c->http, &bytes);
 
-    if (c->route->body != BODY_JSON)
+    if (c->route->body != BODY_JSON && c->route->body != BODY_MAYBE)
         return MH_OK;
+    if (c->route->body == BODY_MAYBE && bytes == 0) {
+        text = "{}";
+        bytes = 2;
+    }
     enum mh_err err = json_parse(text, bytes, &c->body, fault);
     if (err == MH_OK && c->route->fields != NULL)
         err = json_check(c->body, c->route->fields, *c->route->field_count, fault);

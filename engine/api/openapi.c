@@ -106,8 +106,8 @@ static json_t *operation_of(const struct route *r)
         json_put(operation, "security", json_pack("[{s:[s]}]", "key", r->scope));
     if (r->body != BODY_NONE)
         json_put(operation, "requestBody",
-                 json_pack("{s:b, s:{s:{s:o}}}", "required", 1, "content", "application/json",
-                           "schema", body_schema(r)));
+                 json_pack("{s:b, s:{s:{s:o}}}", "required", r->body != BODY_MAYBE, "content",
+                           "application/json", "schema", body_schema(r)));
     return operation;
 }
 

@@ -4,7 +4,8 @@
 
 #include "api/api.h"
 
-enum body_kind { BODY_NONE, BODY_JSON, BODY_RAW };      /* raw: the handler reads it */
+/* maybe: JSON, or none and the handler gets {}; raw: the handler reads it */
+enum body_kind { BODY_NONE, BODY_JSON, BODY_MAYBE, BODY_RAW };
 
 struct route {
     const char              *method, *path;             /* "/api/events/{id}" */
@@ -36,6 +37,7 @@ void webhooks_get(struct api_call *c);
 void webhooks_patch(struct api_call *c);
 void webhooks_delete(struct api_call *c);
 void webhooks_test(struct api_call *c);
+void webhooks_rotate(struct api_call *c);
 void webhooks_deliveries(struct api_call *c);
 void deliveries_get(struct api_call *c);            /* deliveries.c */
 void deliveries_retry(struct api_call *c);
@@ -60,5 +62,5 @@ void health_ready(struct api_call *c);
 void health_metrics(struct api_call *c);
 void openapi_get(struct api_call *c);               /* openapi.c */
 
-extern const struct json_field install_fields[], key_fields[];
-extern const size_t            install_field_count, key_field_count;
+extern const struct json_field install_fields[], key_fields[], rotate_fields[];
+extern const size_t            install_field_count, key_field_count, rotate_field_count;

@@ -2,10 +2,13 @@
 #include "api/deliveries.h"
 
 #include "base/clock.h"
+#include "base/util.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const int64_t MAX_OVERLAP_MS = 365LL * 24 * 3600 * 1000;
 
 static void on_done(void *arg, enum mh_err err, json_t *answer)
 {
@@ -85,6 +88,34 @@ void webhooks_patch(struct api_call *c)
     else
         endpoints_update(c->api->endpoints, e, merged, json_bool_of(c->body, "active", false),
                          on_done, c);
+}
+
+const struct json_field rotate_fields[] = { { "overlap", JSON_IS_STRING, false } };
+const size_t            rotate_field_count = ARRAY_LEN(rotate_fields);
+
+static void on_rotated(void *arg, enum mh_err err, json_t *answer)
+{
+    if (err == MH_CONFLICT)
+        api_problem(arg, err, "another change is under way, or so many secrets live that one has to "
+                              "end first; an overlap of 0s ends all but the new one");
+    else
+        on_done(arg, err, answer);
+}
+
+void webhooks_rotate(struct api_call *c)
+{
+    const char       *overlap = json_text_of(c->body, "overlap", NULL);
+    int64_t           overlap_ms = endpoints_spec(c->api->endpoints)->overlap_ms;
+    struct json_fault fault = { .pointer = "", .text = "" };
+    struct endpoint  *e = endpoint_of(c);
+
+    if (e == NULL)
+        return;
+    if (overlap != NULL && (clock_parse_duration(overlap, &overlap_ms) != MH_OK ||
+                            overlap_ms > MAX_OVERLAP_MS))
+        api_fault(c, json_fault(&fault, "/overlap", "must be a time such as 24h, at most 365d"), &fault);
+    else
+        endpoints_rotate(e, overlap_ms, on_rotated, c);
 }
 
 void webhooks_delete(struct api_call *c)

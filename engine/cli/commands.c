@@ -21,6 +21,12 @@ static const struct option_spec webhook_add_options[] = {
     VALUE("events", "TYPES", "alert,sla_breach,... or * for all, which is the default"),
     VALUE("org", "ORG", "the org whose events it gets; none: the key's"),
     VALUE("description", "TEXT", "for people"),
+    FLAG("ed25519", "sign with an Ed25519 key as well; its public half is shown"),
+    { 0 },
+};
+
+static const struct option_spec webhook_rotate_options[] = {
+    VALUE("overlap", "DURATION", "how long the older secrets live on; none: as the server says (24h)"),
     { 0 },
 };
 
@@ -44,6 +50,7 @@ static const struct option_spec key_create_options[] = {
 static const struct option_spec listen_options[] = {
     VALUE("port", "N", "on 127.0.0.1; 0, the default, lets the kernel choose"),
     VALUE("secret", "WHSEC", "verify every request, answer others 401; - reads it from stdin"),
+    VALUE("public-key", "WHPK", "verify by this Ed25519 key (v1a), alone or besides --secret"),
     VALUE("status", "CODE", "answer verified requests with this status (200)"),
     VALUE("count", "N", "end with exit code 0 after N verified requests"),
     FLAG("json", "print one line of JSON per request"),
@@ -70,6 +77,10 @@ const struct command commands[] = {
       .common = client_options, .min_words = 1, .max_words = 1, .run = cmd_webhook_show },
     { .name = "webhook remove", .arguments = "ID", .help = "remove an endpoint",
       .common = client_options, .min_words = 1, .max_words = 1, .run = cmd_webhook_remove },
+    { .name = "webhook rotate", .arguments = "ID [OPTION]...",
+      .help = "make a new secret, shown once; older ones live on for a while",
+      .options = webhook_rotate_options, .common = client_options, .min_words = 1, .max_words = 1,
+      .run = cmd_webhook_rotate },
     { .name = "webhook test", .arguments = "ID", .help = "send a test event to one endpoint",
       .common = client_options, .min_words = 1, .max_words = 1, .run = cmd_webhook_test },
     { .name = "webhook deliveries", .arguments = "ID [OPTION]...",

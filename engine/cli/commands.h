@@ -32,6 +32,7 @@ int cmd_webhook_add(const struct options *given);
 int cmd_webhook_list(const struct options *given);
 int cmd_webhook_show(const struct options *given);
 int cmd_webhook_remove(const struct options *given);
+int cmd_webhook_rotate(const struct options *given);
 int cmd_webhook_test(const struct options *given);
 int cmd_webhook_deliveries(const struct options *given);
 int cmd_webhook_retry(const struct options *given);

@@ -24,7 +24,7 @@
 enum { MAX_BODY_BYTES = 8 * MH_MIB, MAX_CONNECTIONS = 256, IDLE_S = 60, LEAVE_AFTER_MS = 20 };
 
 struct listener {
-    const char         *name, *secret;
+    const char         *name, *secret, *public_key;
     long                port, status, count;          /* count 0: no end */
     bool                json, secret_comes;
     char                secret_line[SECRET_TEXT_BYTES + 2];
@@ -98,8 +98,7 @@ static void on_request(struct http_request *request, void *arg)
     struct receipt   receipt;
 
     read_request(l, request, &receipt);
-    if (l->secret)
-        receipt_verify(&receipt, l->secret, clock_now_ms() / 1000);
+    receipt_verify(&receipt, l->secret, l->public_key, clock_now_ms() / 1000);
     bool accepted = !receipt.checked || receipt.verified;
     receipt.status = accepted ? (unsigned)l->status : 401;
     (l->json ? receipt_print_json : receipt_print)(&receipt);
@@ -147,6 +146,16 @@ static int check_secret(const char *secret)
                      "`moonhook webhook add` shows it");
 }
 
+static int check_public_key(const char *key)
+{
+    struct signed_bytes nothing = { "msg", 0, "", 0 };
+
+    if (key == NULL || signer_verify_ed25519(key, &nothing, "", 0) != MH_INVALID)
+        return CLI_OK;
+    return cli_usage("--public-key takes \"whpk_\" and base64 of 32 bytes, as "
+                     "`moonhook webhook show` shows it");
+}
+
 /* The first line of standard input. */
 static int read_secret(struct listener *l)
 {
@@ -163,10 +172,12 @@ static int read_options(const struct options *given, struct listener *l)
 
     *l = (struct listener){ .name = options_text(given, "name", NULL),
                             .secret = options_text(given, "secret", NULL),
+                            .public_key = options_text(given, "public-key", NULL),
                             .json = options_has(given, "json") };
     if ((code = read_number(given, "port", 0, 65535, 0, &l->port)) != CLI_OK
         || (code = read_number(given, "status", 200, 599, 200, &l->status)) != CLI_OK
-        || (code = read_number(given, "count", 1, 1000000000, 0, &l->count)) != CLI_OK)
+        || (code = read_number(given, "count", 1, 1000000000, 0, &l->count)) != CLI_OK
+        || (code = check_public_key(l->public_key)) != CLI_OK)
         return code;
     l->secret_comes = l->secret && strcmp(l->secret, "-") == 0;
     return l->secret && !l->secret_comes ? check_secret(l->secret) : CLI_OK;

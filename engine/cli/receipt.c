@@ -27,9 +27,12 @@ static bool parse_seconds(const char *text, int64_t *seconds)
     return errno == 0;
 }
 
-/* Why the Standard Webhooks headers do not verify; "" where they do. */
-static void check_standard(const struct receipt *r, const char *secret, int64_t now_s,
-                           char why[RECEIPT_WHY_BYTES])
+typedef enum mh_err verify_fn(const char *key, const struct signed_bytes *what, const char *header,
+                              int64_t now_s);
+
+/* Why the Standard Webhooks headers do not verify by this key; "" where they do. */
+static void check_standard(const struct receipt *r, verify_fn *verify, const char *key,
+                           int64_t now_s, char why[RECEIPT_WHY_BYTES])
 {
     const struct receipt_headers *h = &r->headers;
     struct signed_bytes           what = { h->id, 0, r->body, r->body_bytes };
@@ -45,8 +48,9 @@ static void check_standard(const struct receipt *r, const char *secret, int64_t 
     else if (llabs(now_s - what.sent_at_s) > TOLERANCE_S)
         snprintf(why, RECEIPT_WHY_BYTES, "webhook-timestamp is %lld s off, more than %d",
                  llabs(now_s - what.sent_at_s), TOLERANCE_S);
-    else if (signer_verify(secret, &what, h->signature, now_s) != MH_OK)
-        snprintf(why, RECEIPT_WHY_BYTES, "webhook-signature does not match");
+    else if (verify(key, &what, h->signature, now_s) != MH_OK)
+        snprintf(why, RECEIPT_WHY_BYTES, "webhook-signature does not match%s",
+                 verify == signer_verify ? "" : " by the public key (v1a)");
 }
 
 static void check_body(const struct receipt *r, const char *secret, char why[RECEIPT_WHY_BYTES])
@@ -62,12 +66,19 @@ static void check_body(const struct receipt *r, const char *secret, char why[REC
         snprintf(why, RECEIPT_WHY_BYTES, "X-Mission-Control-Signature does not match");
 }
 
-void receipt_verify(struct receipt *r, const char *secret, int64_t now_s)
+void receipt_verify(struct receipt *r, const char *secret, const char *public_key, int64_t now_s)
 {
-    r->checked = true;
-    check_standard(r, secret, now_s, r->standard_why);
-    check_body(r, secret, r->body_why);
-    r->verified = r->standard_why[0] == '\0' && r->body_why[0] == '\0';
+    r->by_secret = secret != NULL;
+    r->by_key = public_key != NULL;
+    r->checked = r->by_secret || r->by_key;
+    r->standard_why[0] = r->body_why[0] = r->ed25519_why[0] = '\0';
+    if (r->by_secret) {
+        check_standard(r, signer_verify, secret, now_s, r->standard_why);
+        check_body(r, secret, r->body_why);
+    }
+    if (r->by_key)
+        check_standard(r, signer_verify_ed25519, public_key, now_s, r->ed25519_why);
+    r->verified = r->standard_why[0] == '\0' && r->body_why[0] == '\0' && r->ed25519_why[0] == '\0';
 }
 
 /* ---- For people -------------------------------------------------------------------------- */
@@ -126,10 +137,12 @@ static void print_verdict(const struct receipt *r)
     if (!r->checked)
         return;
     if (r->verified) {
-        puts("  signature verified (webhook-signature v1 and X-Mission-Control-Signature)");
+        printf("  signature verified (%s%s%s)\n",
+               r->by_secret ? "webhook-signature v1 and X-Mission-Control-Signature" : "",
+               r->by_secret && r->by_key ? ", " : "", r->by_key ? "webhook-signature v1a" : "");
         return;
     }
-    const char *whys[] = { r->standard_why, r->body_why };
+    const char *whys[] = { r->standard_why, r->body_why, r->ed25519_why };
     for (size_t i = 0; i < ARRAY_LEN(whys); i++)
         if (whys[i][0])
             printf("  signature refused: %s\n", whys[i]);
@@ -162,8 +175,12 @@ static json_t *verdict_json(const struct receipt *r)
 {
     json_t *verdict = json_object();
 
-    put_text(verdict, "webhook-signature", r->standard_why[0] ? r->standard_why : "verified");
-    put_text(verdict, "x-mission-control-signature", r->body_why[0] ? r->body_why : "verified");
+    if (r->by_secret) {
+        put_text(verdict, "webhook-signature", r->standard_why[0] ? r->standard_why : "verified");
+        put_text(verdict, "x-mission-control-signature", r->body_why[0] ? r->body_why : "verified");
+    }
+    if (r->by_key)
+        put_text(verdict, "webhook-signature-v1a", r->ed25519_why[0] ? r->ed25519_why : "verified");
     return verdict;
 }
 

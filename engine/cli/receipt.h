@@ -23,13 +23,15 @@ struct receipt {
     json_t                *json;            /* the body, where it is JSON; owned by the caller */
     unsigned               status;          /* that it is answered with */
     bool                   checked;         /* there is a secret, so the next three mean something */
-    bool                   verified;        /* both signatures are right */
+    bool                   verified;        /* every signature that was checked is right */
+    bool                   by_secret, by_key;   /* which were */
     char                   standard_why[RECEIPT_WHY_BYTES];    /* "" where it is right */
+    char                   ed25519_why[RECEIPT_WHY_BYTES];
     char                   body_why[RECEIPT_WHY_BYTES];
 };
 
-/* Fills checked, verified and both reasons. */
-void receipt_verify(struct receipt *r, const char *secret, int64_t now_s);
+/* Fills checked, verified and the reasons; either may be NULL. */
+void receipt_verify(struct receipt *r, const char *secret, const char *public_key, int64_t now_s);
 
 /* A message for a Slack-compatible incoming webhook, rather than an event? */
 bool receipt_is_message(const struct receipt *r);

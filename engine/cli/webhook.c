@@ -12,7 +12,10 @@
 static const struct column endpoint_fields[] = {
     { "id", "id" }, { "url", "url" }, { "events", "events" }, { "org", "org_id" },
     { "active", "active" }, { "description", "description" }, { "headers", "headers" },
-    { "created", "created_at" }, { "secret", "secret" }, { 0 },
+    { "created", "created_at" }, { "rate limit", "rate_limit" }, { "concurrency", "concurrency" },
+    { "timeout ms", "timeout_ms" }, { "retry schedule", "retry_schedule" }, { "circuit", "circuit" },
+    { "paused until", "paused_until" }, { "failing since", "failing_since" },
+    { "disabled", "disabled_reason" }, { "public key", "public_key" }, { "secret", "secret" }, { 0 },
 };
 
 /* ---- What is shown ------------------------------------------------------------------- */
@@ -87,6 +90,8 @@ int cmd_webhook_add(const struct options *given)
     json_put(body, "events", event_types(options_text(given, "events", "*")));
     if (options_has(given, "org"))
         json_put(body, "org_id", json_string(options_text(given, "org", "")));
+    if (options_has(given, "ed25519"))
+        json_put(body, "ed25519", json_true());
     if (options_has(given, "description"))
         json_put(body, "description", json_string(options_text(given, "description", "")));
     return client_run(given, &(struct client_request){ .method = "POST", .path = "/api/webhooks",
@@ -119,6 +124,19 @@ int cmd_webhook_show(const struct options *given)
 int cmd_webhook_remove(const struct options *given)
 {
     return about(given, "DELETE", "/api/webhooks/", "", show_removed);
+}
+
+int cmd_webhook_rotate(const struct options *given)
+{
+    char   *path = client_path("/api/webhooks/", given->word[0], "/rotate-secret");
+    json_t *body = json_object();
+
+    if (options_has(given, "overlap"))
+        json_put(body, "overlap", json_string(options_text(given, "overlap", "")));
+    int code = client_run(given, &(struct client_request){ .method = "POST", .path = path,
+                                                           .body = body }, show_added);
+    free(path);
+    return code;
 }
 
 int cmd_webhook_test(const struct options *given)

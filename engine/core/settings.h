@@ -60,6 +60,8 @@
       "first wait of an endpoint that only fails, until one delivery probes it")                   \
     X(webhook_disable_after, DURATION, "webhook-disable-after", "5d", 0, 315360000000LL,           \
       "DURATION", "an endpoint that does nothing but fail for so long is disabled; 0: never")      \
+    X(webhook_secret_overlap, DURATION, "webhook-secret-overlap", "24h", 0, 31536000000LL,         \
+      "DURATION", "how long older secrets of an endpoint live after a rotation")                   \
     X(hook_timeout, DURATION, "hook-timeout", "10s", 10, 300000, "DURATION",                       \
       "the most that a plugin's limits.timeout_ms may ask for")                                    \
     X(hook_cpu, DURATION, "hook-cpu", "2s", 10, 300000, "DURATION",                                \

@@ -1,6 +1,7 @@
 /* endpoint.c - see endpoint.h. */
 #include "webhook/endpoint.h"
 
+#include "base/clock.h"
 #include "core/policy.h"
 #include "webhook/life.h"
 
@@ -22,6 +23,7 @@ const struct json_field endpoint_fields[] = {
     { "concurrency", JSON_IS_ANY,    false },       /* what the server has */
     { "timeout_ms",  JSON_IS_ANY,    false },
     { "retry_schedule", JSON_IS_ANY, false },
+    { "ed25519",     JSON_IS_BOOL,   false },
 };
 const size_t endpoint_field_count = ARRAY_LEN(endpoint_fields);
 
@@ -163,9 +165,9 @@ static enum mh_err check_pace(const json_t *object, const struct endpoint_most *
 /* What an endpoint is that says nothing about it. */
 static json_t *defaults(void)
 {
-    return json_pack("{s:[s], s:b, s:s, s:{}, s:n, s:n, s:n, s:n}", "events", "*", "active", 1,
+    return json_pack("{s:[s], s:b, s:s, s:{}, s:n, s:n, s:n, s:n, s:b}", "events", "*", "active", 1,
                      "description", "", "headers", "rate_limit", "concurrency", "timeout_ms",
-                     "retry_schedule");
+                     "retry_schedule", "ed25519", 0);
 }
 
 static enum mh_err check_all(const json_t *merged, const struct endpoint_most *most,
@@ -248,16 +250,16 @@ json_t *endpoint_describe(const struct endpoint *e)
     json_t *described = json_pack("{s:s, s:s}", "id", e->target.id, "org_id", e->target.org);
 
     json_object_update(described, e->json);
+    keyring_describe(&e->keys, clock_now_ms(), described);
     life_describe(e, described);
     return described;
 }
 
 json_t *endpoint_stored(struct endpoint *e, const struct vault *vault)
 {
-    char   *sealed = vault_seal(vault, e->target.id, e->secret);
-    json_t *stored = json_pack("{s:s, s:s, s:O}", "org_id", e->target.org, "secret", sealed,
-                               "endpoint", e->json);
-    free(sealed);
+    json_t *stored = json_pack("{s:s, s:O}", "org_id", e->target.org, "endpoint", e->json);
+
+    keyring_store(&e->keys, vault, e->target.id, stored);
     life_stored(e, stored);
     return stored;
 }

@@ -6,7 +6,7 @@
 #include "io/http_client.h"
 #include "webhook/gate.h"
 #include "webhook/health.h"
-#include "webhook/signer.h"
+#include "webhook/keyring.h"
 
 enum { ENDPOINT_MAX_HEADERS = 20, ENDPOINT_MAX_EVENTS = 50, ENDPOINT_MAX_URL_BYTES = 2048 };
 
@@ -16,7 +16,7 @@ struct endpoint {
     struct target     target;               /* its id is the endpoint's */
     struct endpoints *owner;
     json_t           *json;                 /* {"url","events","description","headers","active",..} */
-    char              secret[SECRET_TEXT_BYTES];
+    struct keyring    keys;
     struct schedule   schedule;             /* its own, where it has one */
     int64_t           timeout_ms;
     struct gate       gate;                 /* life.c works on these five */
@@ -52,7 +52,7 @@ void endpoint_apply(struct endpoint *e, const struct endpoint_most *most);
 /* Does one of its patterns ("alert", "sla_*", "*") match the type? */
 bool endpoint_wants(const struct endpoint *e, const char *event_type);
 
-/* As REST shows it, without the secret; caller owns. */
+/* As REST shows it, without secrets; caller owns. */
 json_t *endpoint_describe(const struct endpoint *e);
-/* As Redis keeps it, the secret sealed; caller owns. */
+/* As Redis keeps it, secrets sealed; caller owns. */
 json_t *endpoint_stored(struct endpoint *e, const struct vault *vault);

@@ -39,7 +39,7 @@ static void on_wake_closed(struct timer *t)
     struct endpoint *e = container_of(t, struct endpoint, wake);
 
     json_decref(e->json);
-    explicit_bzero(e->secret, sizeof e->secret);
+    keyring_wipe(&e->keys);
     free(e);
 }
 
@@ -92,19 +92,18 @@ void endpoints_free(struct endpoints *es)
 
 static void load_one(struct endpoints *es, const char *id, const json_t *stored)
 {
-    char   *secret = NULL;
-    json_t *json = json_object_get(stored, "endpoint");
+    struct keyring keys;
+    json_t        *json = json_object_get(stored, "endpoint");
 
     if (!json_is_object(json) || !id_valid(id) ||
-        vault_unseal(es->spec.vault, id, json_text_of(stored, "secret", ""), &secret) != MH_OK) {
+        keyring_load(&keys, es->spec.vault, id, stored) != MH_OK) {
         LOG_ERROR("webhook_not_loaded", "webhook=%s reason=\"not readable with this master key\"", id);
         return;
     }
     struct endpoint *e = endpoint_new(es, id, json_text_of(stored, "org_id", "default"),
                                       json_deep_copy(json));
-    snprintf(e->secret, sizeof e->secret, "%s", secret);
-    explicit_bzero(secret, strlen(secret));
-    free(secret);
+    e->keys = keys;
+    keyring_wipe(&keys);
     begin_serving(e);
     life_load(e, stored);
 }
@@ -142,8 +141,10 @@ void endpoints_load(struct endpoints *es, store_done *done, void *arg)
 
 struct op {
     struct endpoint *endpoint;              /* counted */
-    json_t          *merged;                /* of an update */
+    json_t          *merged;                /* of a change: what it is to be */
+    struct keyring   keys;
     bool             anew;
+    bool             rotated;               /* the answer shows the new secret */
     endpoints_done  *done;
     void            *arg;
 };
@@ -162,6 +163,7 @@ static void op_end(struct op *op, enum mh_err err, json_t *answer)
     op->done(op->arg, err, answer);
     json_decref(answer);
     json_decref(op->merged);
+    keyring_wipe(&op->keys);
     target_unref(&op->endpoint->target);
     free(op);
 }
@@ -204,7 +206,7 @@ static void on_created(void *arg, enum mh_err err)
         target_ref(&e->target);             /* the registry's own */
         begin_serving(e);
         answer = endpoint_describe(e);
-        json_put(answer, "secret", json_string(e->secret));
+        json_put(answer, "secret", json_string(e->keys.secret[0].text));
     }
     op_end(op, err, answer);
 }
@@ -223,7 +225,8 @@ void endpoints_create(struct endpoints *es, const char *org, json_t *merged, end
     clock_format(clock_now_ms(), at);
     json_put(merged, "created_at", json_string(at));
     struct endpoint *e = endpoint_new(es, id, org, merged);
-    signer_new_secret(e->secret);
+    keyring_init(&e->keys);
+    keyring_set_ed25519(&e->keys, json_bool_of(merged, "ed25519", false));
     struct op *op = op_new(e, done, arg);
     target_unref(&e->target);               /* from here on the operation holds it */
     store_endpoint(e, on_created, op);
@@ -243,12 +246,14 @@ static bool same_text(const json_t *a, const json_t *b, const char *key)
     return strcmp(json_text_of(a, key, ""), json_text_of(b, key, "")) == 0;
 }
 
-static void take_over(struct endpoint *e, json_t *merged, bool anew)
+static void take_over(struct endpoint *e, const struct op *op)
 {
-    bool renewed = anew || !e->active || !same_text(e->json, merged, "url");
+    bool renewed = op->anew || !e->active || !same_text(e->json, op->merged, "url");
 
+    json_incref(op->merged);
     json_decref(e->json);
-    e->json = json_incref(merged);
+    e->json = op->merged;
+    e->keys = op->keys;
     endpoint_apply(e, &e->owner->spec.most);
     if (renewed && e->active)
         life_renew(e);
@@ -256,36 +261,70 @@ static void take_over(struct endpoint *e, json_t *merged, bool anew)
         life_update(e);
 }
 
-static void on_updated(void *arg, enum mh_err err)
+static void on_changed(void *arg, enum mh_err err)
 {
     struct op       *op = arg;
     struct endpoint *e = op->endpoint;
+    json_t          *answer = NULL;
 
     if (err == MH_OK && !e->target.retired)
-        take_over(e, op->merged, op->anew);
+        take_over(e, op);
     end_change(e);
-    op_end(op, err, err == MH_OK ? endpoint_describe(e) : NULL);
+    if (err == MH_OK)
+        answer = endpoint_describe(e);
+    if (err == MH_OK && op->rotated)
+        json_put(answer, "secret", json_string(op->keys.secret[0].text));
+    op_end(op, err, answer);
+}
+
+/* Stores what the operation is to make of the endpoint; memory has it when Redis has. */
+static void change(struct op *op)
+{
+    struct endpoint *e = op->endpoint;
+    struct keyring   keys = e->keys;
+    json_t          *json = e->json;
+
+    e->changing = true;
+    e->keys = op->keys;
+    e->json = op->merged;
+    store_endpoint(e, on_changed, op);
+    e->keys = keys;
+    e->json = json;
+    keyring_wipe(&keys);
 }
 
 void endpoints_update(struct endpoints *es, struct endpoint *e, json_t *merged, bool anew,
                       endpoints_done *done, void *arg)
 {
+    (void)es;
     if (e->changing) {
         json_decref(merged);
         done(arg, MH_CONFLICT, NULL);
         return;
     }
     struct op *op = op_new(e, done, arg);
-    json_t    *before = e->json;
-
-    e->changing = true;
     op->merged = merged;
+    op->keys = e->keys;
     op->anew = anew;
-    e->json = merged;                       /* as it is to be stored */
-    json_t *stored = endpoint_stored(e, es->spec.vault);
-    e->json = before;
-    store_put(es->spec.store, "webhooks", e->target.id, stored, on_updated, op);
-    json_decref(stored);
+    keyring_set_ed25519(&op->keys, json_bool_of(merged, "ed25519", false));
+    change(op);
+}
+
+void endpoints_rotate(struct endpoint *e, int64_t overlap_ms, endpoints_done *done, void *arg)
+{
+    struct keyring keys = e->keys;
+
+    enum mh_err err = e->changing ? MH_CONFLICT : keyring_rotate(&keys, overlap_ms, clock_now_ms());
+    if (err != MH_OK) {
+        done(arg, err, NULL);
+    } else {
+        struct op *op = op_new(e, done, arg);
+        op->merged = json_incref(e->json);
+        op->keys = keys;
+        op->rotated = true;
+        change(op);
+    }
+    keyring_wipe(&keys);
 }
 
 static void on_deleted(void *arg, enum mh_err err)

@@ -14,6 +14,7 @@ struct endpoints_spec {
     struct endpoint_most   most;
     int64_t                probe_after_ms;      /* see breaker.h */
     int64_t                disable_after_ms;    /* of failure; 0: never */
+    int64_t                overlap_ms;          /* of secrets, where a rotation names none */
 };
 
 struct endpoints *endpoints_new(const struct endpoints_spec *spec);
@@ -31,6 +32,9 @@ void endpoints_create(struct endpoints *es, const char *org, json_t *merged, end
  * another change of it is under way: the later one would undo the earlier. */
 void endpoints_update(struct endpoints *es, struct endpoint *e, json_t *merged, bool anew,
                       endpoints_done *done, void *arg);
+/* A new secret, shown in the answer; the older ones live for `overlap_ms` more. MH_CONFLICT as
+ * above, and where KEYRING_SECRETS live already. */
+void endpoints_rotate(struct endpoint *e, int64_t overlap_ms, endpoints_done *done, void *arg);
 void endpoints_delete(struct endpoints *es, struct endpoint *e, endpoints_done *done, void *arg);
 
 /* What an endpoint's secrets are sealed about (vault.h): its id, whatever the field. */

@@ -1,8 +1,8 @@
 /* sender.c - see sender.h.
  *
- * Headers of an attempt (DESIGN 4): the event type, the Mission Control signature,
- * and Standard Webhooks 1.0. `webhook-id` is the event's id: the same event sent
- * again, by a retry or by an operator, has the same one. */
+ * Headers of an attempt (DESIGN 4): the event type, the Mission Control signature (one value:
+ * by the newest secret), and Standard Webhooks 1.0 (by every live secret). `webhook-id` is the
+ * event's id: the same event sent again, by a retry or by an operator, has the same one. */
 #include "webhook/sender.h"
 
 #include "base/clock.h"
@@ -49,13 +49,12 @@ static void lines_deinit(struct lines *l)
 static enum mh_err sign(const struct endpoint *e, const struct event *event, int64_t now_s,
                         struct lines *l)
 {
-    struct signature    signature;
-    char                hex[65], at[24];
+    char                signatures[KEYRING_HEADER_BYTES], hex[65], at[24];
     struct signed_bytes what = { event->id, now_s, event->envelope, event->envelope_bytes };
 
-    enum mh_err err = signer_sign(e->secret, &what, &signature);
+    enum mh_err err = keyring_sign(&e->keys, &what, now_s * 1000, signatures);
     if (err == MH_OK)
-        err = signer_body_hex(e->secret, event->envelope, event->envelope_bytes, hex);
+        err = signer_body_hex(e->keys.secret[0].text, event->envelope, event->envelope_bytes, hex);
     if (err != MH_OK)
         return err;
     snprintf(at, sizeof at, "%lld", (long long)now_s);
@@ -63,7 +62,7 @@ static enum mh_err sign(const struct endpoint *e, const struct event *event, int
     add_line(l, "X-Mission-Control-Signature", hex);
     add_line(l, "webhook-id", event->id);
     add_line(l, "webhook-timestamp", at);
-    add_line(l, "webhook-signature", signature.text);
+    add_line(l, "webhook-signature", signatures);
     return MH_OK;
 }
 

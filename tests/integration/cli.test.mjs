@@ -3,7 +3,7 @@
 // webhook senders use.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { createHmac } from 'node:crypto';
+import { createHmac, generateKeyPairSync, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -134,6 +134,10 @@ describe('client commands', () => {
     ['webhook add https://x.example --events alert,error --org o --description d', '/api/webhooks',
       { url: 'https://x.example', events: ['alert', 'error'], org_id: 'o', description: 'd' }],
     ['webhook add https://x.example', '/api/webhooks', { url: 'https://x.example', events: ['*'] }],
+    ['webhook add https://x.example --ed25519', '/api/webhooks',
+      { url: 'https://x.example', events: ['*'], ed25519: true }],
+    ['webhook rotate wh_1 --overlap 2h', '/api/webhooks/wh_1/rotate-secret', { overlap: '2h' }],
+    ['webhook rotate wh_1', '/api/webhooks/wh_1/rotate-secret', {}],
     ['plugin install slack a=text n=5 list=[1] --config url=http://h/?a=b', '/api/plugins/install',
       { source: 'slack', config: { url: 'http://h/?a=b', a: 'text', n: 5, list: [1] } }],
     ['plugin config slack a=1', '/api/plugins/slack/config', { a: 1 }],
@@ -342,6 +346,32 @@ describe('moonhook listen', () => {
         { 'webhook-signature': standard, 'x-mission-control-signature': own });
       assert.equal(await ended('SIGTERM'), 1);
     });
+
+  // Signed with the private half of `pair` as Standard Webhooks says.
+  function signedByKey(pair) {
+    const headers = signed(Webhook);
+    const sent = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${body}`;
+    const mac = sign(null, Buffer.from(sent), pair.privateKey).toString('base64');
+    return { ...headers, 'webhook-signature': `v1,AAAA v1a,${mac}` };
+  }
+
+  test('a public key verifies v1a signatures, and refuses those of another key', async () => {
+    const pair = generateKeyPairSync('ed25519');
+    const raw = pair.publicKey.export({ format: 'der', type: 'spki' }).subarray(-32);
+    const l = await listen('--public-key', `whpk_${raw.toString('base64')}`, '--json', '--count', '1');
+    assert.equal((await post(l.url, signedByKey(generateKeyPairSync('ed25519')))).status, 401);
+    assert.deepEqual(JSON.parse(await l.next()).signatures,
+      { 'webhook-signature-v1a': 'webhook-signature does not match by the public key (v1a)' });
+    assert.equal((await post(l.url, signedByKey(pair))).status, 200);
+    assert.deepEqual(JSON.parse(await l.next()).signatures, { 'webhook-signature-v1a': 'verified' });
+    assert.equal(await ended(), 0);
+  });
+
+  test('what is no public key is refused, with what one looks like', async () => {
+    const got = await run(['listen', '--public-key', 'whpk_short']);
+    assert.deepEqual([got.code, got.out], [2, '']);
+    assert.match(got.err, /whpk_/);
+  });
 
   test('a timestamp ten minutes old is refused', async () => {
     const l = await listen('--secret', secret);

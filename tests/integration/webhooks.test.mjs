@@ -1,7 +1,7 @@
 // webhooks.test.mjs - webhook endpoints: made, changed, removed; what they get and how
 // it is signed.
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
+import { createHmac, createPublicKey, verify } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
@@ -37,7 +37,8 @@ describe('an endpoint', () => {
     assert.ok(Math.abs(Date.parse(at) - Date.now()) < 60_000);
     assert.deepEqual(rest, { org_id: 'default', url: receiver.url, events: ['*'], active: true,
                              description: '', headers: {}, rate_limit: null, concurrency: null,
-                             timeout_ms: null, retry_schedule: null, circuit: 'closed',
+                             timeout_ms: null, retry_schedule: null, ed25519: false, public_key: null,
+                             secrets: [{ ends_at: null }], circuit: 'closed',
                              circuit_since: null, next_probe_at: null, paused_until: null,
                              failing_since: null });
   });
@@ -152,6 +153,115 @@ describe('an endpoint', () => {
     await engine.event('alert');
     const [{ body, headers }] = await receiver.got(1);
     new Webhook(secret).verify(body, headers);
+  });
+});
+
+describe('an endpoint whose secret is rotated', () => {
+  const rotate = (id, body) => engine.ok(200, engine.post(`/api/webhooks/${id}/rotate-secret`, body));
+  const verifies = (secret, { body, headers }) => {
+    try {
+      return Boolean(new Webhook(secret).verify(body, headers));
+    } catch {
+      return false;
+    }
+  };
+
+  test('signs with both while they overlap, the newest first', async () => {
+    const { id, secret: old } = await engine.webhook(receiver.url);
+    const { secret, secrets } = await rotate(id);
+    assert.match(secret, /^whsec_[A-Za-z0-9+/]{43}=$/);
+    assert.notEqual(secret, old);
+    const [{ ends_at: newest }, { ends_at: ends }] = secrets;
+    assert.equal(newest, null);
+    const left_h = (Date.parse(ends) - Date.now()) / 3600_000;
+    assert.ok(left_h > 23.9 && left_h <= 24, `${left_h} h`);
+    await engine.event('alert');
+    const [request] = await receiver.got(1);
+    assert.deepEqual([verifies(secret, request), verifies(old, request)], [true, true]);
+    const [first] = request.headers['webhook-signature'].split(' ');
+    assert.ok(verifies(secret, { ...request, headers: { ...request.headers, 'webhook-signature': first } }));
+    assert.equal(request.headers['x-mission-control-signature'],
+                 createHmac('sha256', secret).update(request.body).digest('hex'));
+  });
+
+  test('signs with the new one alone when no overlap is wanted', async () => {
+    const { id, secret: old } = await engine.webhook(receiver.url);
+    const { secret, secrets } = await rotate(id, { overlap: '0s' });
+    assert.deepEqual(secrets, [{ ends_at: null }]);
+    await engine.event('alert');
+    const [request] = await receiver.got(1);
+    assert.deepEqual([verifies(secret, request), verifies(old, request)], [true, false]);
+  });
+
+  test('keeps its live secrets over a restart and a change', async () => {
+    const { id, secret: old } = await engine.webhook(receiver.url);
+    const { secret, secrets } = await rotate(id, { overlap: '2h' });
+    await engine.ok(200, engine.patch(`/api/webhooks/${id}`, { description: 'changed' }));
+    await engine.stop();
+    await engine.start();
+    assert.deepEqual((await engine.get(`/api/webhooks/${id}`)).json.secrets, secrets);
+    await engine.event('alert');
+    const [request] = await receiver.got(1);
+    assert.deepEqual([verifies(secret, request), verifies(old, request)], [true, true]);
+    for (const one of [secret, old]) assert.ok(!storedText().includes(one));
+  });
+
+  test('is refused a sixth live secret, and told what to do', async () => {
+    const { id } = await engine.webhook(receiver.url);
+    for (let n = 0; n < 4; n++) await rotate(id);
+    const got = await engine.post(`/api/webhooks/${id}/rotate-secret`);
+    assertProblem(got, 409);
+    assert.match(got.json.detail, /overlap of 0s/);
+  });
+
+  for (const overlap of ['soon', '-1s', '366d'])
+    test(`is refused an overlap of ${overlap}`, async () => {
+      const { id } = await engine.webhook(receiver.url);
+      assertProblem(await engine.post(`/api/webhooks/${id}/rotate-secret`, { overlap }), 422, '/overlap');
+    });
+});
+
+describe('an endpoint with an Ed25519 key', () => {
+  // The key as Node wants it: the fixed DER head of a raw Ed25519 public key, and the key.
+  const publicKey = (text) => createPublicKey({ format: 'der', type: 'spki', key: Buffer.concat([
+    Buffer.from('302a300506032b6570032100', 'hex'), Buffer.from(text.slice('whpk_'.length), 'base64')]) });
+
+  function assertSigned({ body, headers }, key, secret) {
+    const [v1, v1a] = headers['webhook-signature'].split(' ');
+    const text = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${body}`;
+    assert.match(v1a, /^v1a,/);
+    assert.ok(verify(null, Buffer.from(text), publicKey(key), Buffer.from(v1a.slice(4), 'base64')));
+    new Webhook(secret).verify(body, { ...headers, 'webhook-signature': v1 });
+    new Webhook(secret).verify(body, headers);
+  }
+
+  test('signs with it as well, and shows its public half', async () => {
+    const { public_key: key, secret } = await engine.webhook(receiver.url, { ed25519: true });
+    assert.match(key, /^whpk_[A-Za-z0-9+/]{43}=$/);
+    await engine.event('alert', { title: '日本語' });
+    assertSigned((await receiver.got(1))[0], key, secret);
+  });
+
+  test('keeps the key over a change and a restart, and never shows its private half', async () => {
+    const { id, public_key: key, secret } = await engine.webhook(receiver.url, { ed25519: true });
+    const { text } = await engine.patch(`/api/webhooks/${id}`, { description: 'x' });
+    assert.ok(!text.includes('whsk_'));
+    await engine.stop();
+    await engine.start();
+    assert.equal((await engine.get(`/api/webhooks/${id}`)).json.public_key, key);
+    await engine.event('alert');
+    assertSigned((await receiver.got(1))[0], key, secret);
+    assert.ok(!storedText().includes('whsk_'));
+  });
+
+  test('gives it up, and gets another', async () => {
+    const { id, public_key: key } = await engine.webhook(receiver.url, { ed25519: true });
+    assert.equal((await engine.patch(`/api/webhooks/${id}`, { ed25519: false })).json.public_key, null);
+    await engine.event('alert');
+    assert.ok(!(await receiver.got(1))[0].headers['webhook-signature'].includes('v1a'));
+    const again = (await engine.patch(`/api/webhooks/${id}`, { ed25519: true })).json.public_key;
+    assert.match(again, /^whpk_/);
+    assert.notEqual(again, key);
   });
 });
 

@@ -183,6 +183,68 @@ TEST(a_time_from_the_ends_of_the_world_is_denied)
     }
 }
 
+/* ---- Ed25519 --------------------------------------------------------------------------- */
+
+static const char PRIVATE_C[] = 
+    "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMK"
+    "kioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==";
+static const char PUBLIC_C[] = "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=";
+static const char SIGNATURE_C[] = 
+    "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFy"
+    "mVJaA7AZdpXwVLPo3mNl8EM+m7TBAg==";
+
+TEST(an_ed25519_signature_matches_the_official_vector)
+{
+    struct signed_bytes what = bytes_of(A);
+    struct signature    sig;
+    char                public_key[SIGNER_KEY_BYTES];
+    assert_int_equal(signer_sign_ed25519(PRIVATE_C, &what, &sig), MH_OK);
+    assert_string_equal(sig.text, SIGNATURE_C);
+    assert_int_equal(signer_public_key(PRIVATE_C, public_key), MH_OK);
+    assert_string_equal(public_key, PUBLIC_C);
+}
+
+TEST(an_ed25519_signature_is_found_among_others_and_within_its_time)
+{
+    struct signed_bytes what = bytes_of(A);
+    char                header[300];
+    snprintf(header, sizeof header, "v1,AAAA v2,x %s", SIGNATURE_C);
+    assert_int_equal(signer_verify_ed25519(PUBLIC_C, &what, header, A->sent_at_s), MH_OK);
+    assert_int_equal(signer_verify_ed25519(PUBLIC_C, &what, SIGNATURE_C, A->sent_at_s + 300), MH_OK);
+    assert_int_equal(signer_verify_ed25519(PUBLIC_C, &what, SIGNATURE_C, A->sent_at_s + 301), MH_DENIED);
+    assert_int_equal(signer_verify_ed25519(PUBLIC_C, &what, "v1a, v1a,AAAA", A->sent_at_s), MH_DENIED);
+    assert_int_equal(signer_verify_ed25519(PUBLIC_C, &what, A->signature, A->sent_at_s), MH_DENIED);
+    what.body_bytes--;
+    assert_int_equal(signer_verify_ed25519(PUBLIC_C, &what, SIGNATURE_C, A->sent_at_s), MH_DENIED);
+}
+
+TEST(what_is_no_ed25519_key_is_refused)
+{
+    static const char *const keys[] = {
+        "", "whsk_", "whsk_AAAA", PUBLIC_C, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        /* a public key that is not the seed's */
+        "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvw==",
+    };
+    struct signed_bytes what = bytes_of(A);
+    struct signature    sig = { "untouched" };
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        assert_int_equal(signer_sign_ed25519(keys[i], &what, &sig), MH_INVALID);
+    assert_int_equal(signer_verify_ed25519(PRIVATE_C, &what, SIGNATURE_C, A->sent_at_s), MH_INVALID);
+    assert_string_equal(sig.text, "untouched");
+}
+
+TEST(new_ed25519_keys_belong_together)
+{
+    char                one[SIGNER_KEY_BYTES], two[SIGNER_KEY_BYTES], public_key[SIGNER_KEY_BYTES];
+    struct signed_bytes what = bytes_of(A);
+    struct signature    sig;
+    signer_new_keys(one, public_key);
+    assert_int_equal(signer_sign_ed25519(one, &what, &sig), MH_OK);
+    assert_int_equal(signer_verify_ed25519(public_key, &what, sig.text, A->sent_at_s), MH_OK);
+    signer_new_keys(two, public_key);
+    assert_string_not_equal(one, two);
+}
+
 /* ---- Secrets and the product's own header -------------------------------------------- */
 
 TEST(a_new_secret_signs_and_is_never_the_same)
@@ -228,6 +290,10 @@ int main(void)
         RUN(a_changed_id_time_or_body_is_denied),
         RUN(three_hundred_seconds_either_way_are_tolerated_and_one_more_is_not),
         RUN(a_time_from_the_ends_of_the_world_is_denied),
+        RUN(an_ed25519_signature_matches_the_official_vector),
+        RUN(an_ed25519_signature_is_found_among_others_and_within_its_time),
+        RUN(what_is_no_ed25519_key_is_refused),
+        RUN(new_ed25519_keys_belong_together),
         RUN(a_new_secret_signs_and_is_never_the_same),
         RUN(the_body_signature_is_keyed_by_the_secret_as_shown),
         RUN(an_empty_secret_is_refused_and_writes_nothing),
