@@ -9,6 +9,7 @@
 #define EVENT    event_fields, &event_field_count
 #define ENDPOINT endpoint_fields, &endpoint_field_count
 #define INSTALL  install_fields, &install_field_count
+#define FILTER   filter_test_fields, &filter_test_field_count
 #define ROTATE   rotate_fields, &rotate_field_count
 #define KEY      key_fields, &key_field_count
 #define ANY      NULL, NULL
@@ -35,6 +36,8 @@ const struct route routes[] = {
       "Delete a webhook endpoint; what waits for it is cancelled", NULL },
     { "POST", "/api/webhooks/{id}/test", "webhooks:write", webhooks_test, BODY_NONE, ANY, 202,
       "Send a webhook.test event to this endpoint only", NULL },
+    { "POST", "/api/webhooks/{id}/filter-test", "webhooks:write", webhooks_filter_test, BODY_JSON,
+      FILTER, 200, "Would these events go to it, and why not: stored ones, or one in the body", NULL },
     { "POST", "/api/webhooks/{id}/rotate-secret", "webhooks:write", webhooks_rotate, BODY_MAYBE, ROTATE,
       200, "Make a new secret, shown once; older ones live for `overlap` more", NULL },
     { "GET", "/api/webhooks/{id}/deliveries", "webhooks:read", webhooks_deliveries, BODY_NONE, ANY,

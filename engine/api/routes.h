@@ -38,6 +38,7 @@ void webhooks_patch(struct api_call *c);
 void webhooks_delete(struct api_call *c);
 void webhooks_test(struct api_call *c);
 void webhooks_rotate(struct api_call *c);
+void webhooks_filter_test(struct api_call *c);      /* filter_test.c */
 void webhooks_deliveries(struct api_call *c);
 void deliveries_get(struct api_call *c);            /* deliveries.c */
 void deliveries_retry(struct api_call *c);
@@ -62,5 +63,10 @@ void health_ready(struct api_call *c);
 void health_metrics(struct api_call *c);
 void openapi_get(struct api_call *c);               /* openapi.c */
 
-extern const struct json_field install_fields[], key_fields[], rotate_fields[];
-extern const size_t            install_field_count, key_field_count, rotate_field_count;
+/* The endpoint of the path, if the key may see it; NULL when the problem was answered. */
+struct endpoint *webhooks_endpoint(struct api_call *c);
+
+extern const struct json_field install_fields[], key_fields[], rotate_fields[],
+                               filter_test_fields[];
+extern const size_t            install_field_count, key_field_count, rotate_field_count,
+                               filter_test_field_count;

@@ -21,8 +21,7 @@ static void on_done(void *arg, enum mh_err err, json_t *answer)
                                                  "read it and try again" : NULL);
 }
 
-/* The endpoint of the path, if the key may see it; the problem is answered if not. */
-static struct endpoint *endpoint_of(struct api_call *c)
+struct endpoint *webhooks_endpoint(struct api_call *c)
 {
     struct endpoint *e = endpoints_find(c->api->endpoints, c->key->admin ? NULL : c->key->org, c->id);
     char             detail[160];
@@ -66,7 +65,7 @@ void webhooks_list(struct api_call *c)
 
 void webhooks_get(struct api_call *c)
 {
-    struct endpoint *e = endpoint_of(c);
+    struct endpoint *e = webhooks_endpoint(c);
 
     if (e != NULL)
         api_answer(c, 200, endpoint_describe(e));
@@ -75,7 +74,7 @@ void webhooks_get(struct api_call *c)
 void webhooks_patch(struct api_call *c)
 {
     struct json_fault fault = { .pointer = "", .text = "" };
-    struct endpoint  *e = endpoint_of(c);
+    struct endpoint  *e = webhooks_endpoint(c);
     json_t           *merged = NULL;
 
     if (e == NULL)
@@ -107,7 +106,7 @@ void webhooks_rotate(struct api_call *c)
     const char       *overlap = json_text_of(c->body, "overlap", NULL);
     int64_t           overlap_ms = endpoints_spec(c->api->endpoints)->overlap_ms;
     struct json_fault fault = { .pointer = "", .text = "" };
-    struct endpoint  *e = endpoint_of(c);
+    struct endpoint  *e = webhooks_endpoint(c);
 
     if (e == NULL)
         return;
@@ -120,7 +119,7 @@ void webhooks_rotate(struct api_call *c)
 
 void webhooks_delete(struct api_call *c)
 {
-    struct endpoint *e = endpoint_of(c);
+    struct endpoint *e = webhooks_endpoint(c);
 
     if (e != NULL)
         endpoints_delete(c->api->endpoints, e, on_done, c);
@@ -140,7 +139,7 @@ static void on_tested(void *arg, enum mh_err err, size_t deliveries)
 
 void webhooks_test(struct api_call *c)
 {
-    struct endpoint  *e = endpoint_of(c);
+    struct endpoint  *e = webhooks_endpoint(c);
     struct event     *event = NULL;
     struct json_fault fault = { .pointer = "", .text = "" };
 
@@ -161,7 +160,7 @@ void webhooks_test(struct api_call *c)
 
 void webhooks_deliveries(struct api_call *c)
 {
-    struct endpoint *e = endpoint_of(c);
+    struct endpoint *e = webhooks_endpoint(c);
 
     if (e != NULL)
         deliveries_page(c, e->target.org, e->target.id);

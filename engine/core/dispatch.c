@@ -342,7 +342,7 @@ void dispatch_remove_target(struct dispatch *x, struct target *t)
         end_cancelled(x, d);
 }
 
-struct match { const struct event *event; struct target **out; size_t count, max; };
+struct match { struct event *event; struct target **out; size_t count, max; };
 
 static int match_one(void *value, void *arg)
 {
@@ -355,11 +355,12 @@ static int match_one(void *value, void *arg)
     return 0;
 }
 
-size_t dispatch_match(struct dispatch *x, const struct event *e, struct target **out, size_t max)
+size_t dispatch_match(struct dispatch *x, struct event *e, struct target **out, size_t max)
 {
     struct match m = { e, out, 0, max };
 
     map_each(&x->targets, match_one, &m);
+    event_forget_json(e);                   /* it may live for days */
     return m.count;
 }
 

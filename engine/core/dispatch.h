@@ -25,7 +25,7 @@ void dispatch_add_target(struct dispatch *x, struct target *t);
 void dispatch_remove_target(struct dispatch *x, struct target *t);
 
 /* The targets that want `e`: at most `max`; the number that there are. */
-size_t dispatch_match(struct dispatch *x, const struct event *e, struct target **out, size_t max);
+size_t dispatch_match(struct dispatch *x, struct event *e, struct target **out, size_t max);
 size_t dispatch_target_count(const struct dispatch *x);
 
 /* ---- Accepting ------------------------------------------------------------------- */

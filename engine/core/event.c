@@ -187,6 +187,22 @@ enum mh_err event_from_envelope(const char *envelope, size_t bytes, struct event
     return err == MH_OK ? MH_OK : MH_INVALID;
 }
 
+const json_t *event_json(struct event *e)
+{
+    struct json_fault fault;
+
+    if (e->json == NULL &&
+        json_parse_stored(e->envelope, e->envelope_bytes, &e->json, &fault) != MH_OK)
+        e->json = NULL;
+    return e->json;
+}
+
+void event_forget_json(struct event *e)
+{
+    json_decref(e->json);
+    e->json = NULL;
+}
+
 struct event *event_ref(struct event *e)
 {
     e->refs++;
@@ -197,6 +213,7 @@ void event_unref(struct event *e)
 {
     if (e == NULL || --e->refs > 0)
         return;
+    event_forget_json(e);
     free(e->envelope);
     free(e);
 }

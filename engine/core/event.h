@@ -26,6 +26,7 @@ struct event {
     char     caused_by[2 * MH_ID_BYTES];    /* the delivery whose hook emitted it; "" of a producer's */
     size_t   envelope_bytes;
     char    *envelope;                      /* NUL-terminated */
+    json_t  *json;                          /* event_json()'s; NULL most of the time */
 };
 
 extern const struct json_field event_fields[];      /* what POST /api/events takes */
@@ -56,6 +57,11 @@ MH_MUST_USE enum mh_err event_make(const char *type, const char *org, const char
 /* An event that was stored: its envelope, copied. MH_INVALID when it is none. */
 MH_MUST_USE enum mh_err event_from_envelope(const char *envelope, size_t bytes,
                                             struct event **out);
+
+/* The envelope as JSON; borrowed until event_forget_json(). Read when it is first asked for,
+ * and kept, so that any number of filters costs one reading. NULL when it cannot be read. */
+const json_t *event_json(struct event *e);
+void          event_forget_json(struct event *e);
 
 struct event *event_ref(struct event *e);
 void          event_unref(struct event *e);         /* NULL is fine */

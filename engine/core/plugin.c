@@ -67,7 +67,7 @@ static void move(struct plugin *p, enum plugin_state to, const char *reason)
 
 /* ---- As a target ----------------------------------------------------------------------- */
 
-static bool wants(struct target *t, const struct event *e)
+static bool wants(struct target *t, struct event *e)
 {
     struct plugin *p = container_of(t, struct plugin, target);
     return p->state != PLUGIN_STOPPED && manifest_wants(&p->version.manifest, e->type);

@@ -19,7 +19,7 @@ enum target_kind { TARGET_PLUGIN, TARGET_WEBHOOK };
 struct target_ops {
     enum target_kind kind;
     const char      *kind_name;             /* "plugin", "webhook" */
-    bool (*wants)(struct target *t, const struct event *e);
+    bool (*wants)(struct target *t, struct event *e);
     /* Begins one attempt; dispatch_done() follows exactly once, maybe inside. */
     void (*attempt)(struct target *t, struct delivery *d);
     void (*release)(struct target *t);

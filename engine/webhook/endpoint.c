@@ -24,6 +24,7 @@ const struct json_field endpoint_fields[] = {
     { "timeout_ms",  JSON_IS_ANY,    false },
     { "retry_schedule", JSON_IS_ANY, false },
     { "ed25519",     JSON_IS_BOOL,   false },
+    { "filter",      JSON_IS_ARRAY,  false },
 };
 const size_t endpoint_field_count = ARRAY_LEN(endpoint_fields);
 
@@ -165,9 +166,9 @@ static enum mh_err check_pace(const json_t *object, const struct endpoint_most *
 /* What an endpoint is that says nothing about it. */
 static json_t *defaults(void)
 {
-    return json_pack("{s:[s], s:b, s:s, s:{}, s:n, s:n, s:n, s:n, s:b}", "events", "*", "active", 1,
-                     "description", "", "headers", "rate_limit", "concurrency", "timeout_ms",
-                     "retry_schedule", "ed25519", 0);
+    return json_pack("{s:[s], s:b, s:s, s:{}, s:n, s:n, s:n, s:n, s:b, s:[]}", "events", "*",
+                     "active", 1, "description", "", "headers", "rate_limit", "concurrency",
+                     "timeout_ms", "retry_schedule", "ed25519", 0, "filter");
 }
 
 static enum mh_err check_all(const json_t *merged, const struct endpoint_most *most,
@@ -180,6 +181,8 @@ static enum mh_err check_all(const json_t *merged, const struct endpoint_most *m
         err = check_headers(json_object_get(merged, "headers"), fault);
     if (err == MH_OK)
         err = check_pace(merged, most, fault);
+    if (err == MH_OK)
+        err = filter_check(json_object_get(merged, "filter"), fault);
     if (err == MH_OK && strlen(json_text_of(merged, "description", "")) > MAX_TEXT)
         err = json_fault(fault, "/description", "must be at most %d bytes", MAX_TEXT);
     return err;
@@ -235,13 +238,26 @@ static bool pattern_matches(const char *pattern, const char *type)
                                    : strcmp(pattern, type) == 0;
 }
 
-bool endpoint_wants(const struct endpoint *e, const char *event_type)
+static bool wants_type(const json_t *json, const char *type)
 {
-    const json_t *events = json_object_get(e->json, "events");
+    const json_t *events = json_object_get(json, "events");
 
     for (size_t i = 0; i < json_array_size(events); i++)
-        if (pattern_matches(json_string_value(json_array_get(events, i)), event_type))
+        if (pattern_matches(json_string_value(json_array_get(events, i)), type))
             return true;
+    return false;
+}
+
+/* The event is read as JSON only where a filter asks for it. */
+bool endpoint_wants(const json_t *json, struct event *event, char why[FILTER_WHY_BYTES])
+{
+    const json_t *filter = json_object_get(json, "filter");
+
+    if (wants_type(json, event->type))
+        return json_array_size(filter) == 0 || filter_matches(filter, event_json(event), why);
+    if (why != NULL)
+        snprintf(why, FILTER_WHY_BYTES, "none of its event patterns matches the type \"%s\"",
+                 event->type);
     return false;
 }
 

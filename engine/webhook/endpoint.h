@@ -4,6 +4,7 @@
 #include "core/dispatch.h"
 #include "core/vault.h"
 #include "io/http_client.h"
+#include "webhook/filter.h"
 #include "webhook/gate.h"
 #include "webhook/health.h"
 #include "webhook/keyring.h"
@@ -49,8 +50,9 @@ MH_MUST_USE enum mh_err endpoint_check(const json_t *given, const json_t *before
  * engine that allowed more. */
 void endpoint_apply(struct endpoint *e, const struct endpoint_most *most);
 
-/* Does one of its patterns ("alert", "sla_*", "*") match the type? */
-bool endpoint_wants(const struct endpoint *e, const char *event_type);
+/* Does one of the patterns ("alert", "sla_*", "*") of an endpoint's `json` match the event's
+ * type, and its filter the content? If not and `why` is not NULL, it gets a sentence. */
+bool endpoint_wants(const json_t *json, struct event *event, char why[FILTER_WHY_BYTES]);
 
 /* As REST shows it, without secrets; caller owns. */
 json_t *endpoint_describe(const struct endpoint *e);

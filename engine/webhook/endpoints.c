@@ -28,10 +28,10 @@ struct endpoints_counts *endpoints_counts(struct endpoints *es) { return &es->co
 
 /* ---- As targets ------------------------------------------------------------------------ */
 
-static bool wants(struct target *t, const struct event *e)
+static bool wants(struct target *t, struct event *e)
 {
     const struct endpoint *endpoint = container_of(t, struct endpoint, target);
-    return endpoint->active && endpoint_wants(endpoint, e->type);
+    return endpoint->active && endpoint_wants(endpoint->json, e, NULL);
 }
 
 static void on_wake_closed(struct timer *t)

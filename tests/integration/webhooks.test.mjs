@@ -37,7 +37,7 @@ describe('an endpoint', () => {
     assert.ok(Math.abs(Date.parse(at) - Date.now()) < 60_000);
     assert.deepEqual(rest, { org_id: 'default', url: receiver.url, events: ['*'], active: true,
                              description: '', headers: {}, rate_limit: null, concurrency: null,
-                             timeout_ms: null, retry_schedule: null, ed25519: false, public_key: null,
+                             timeout_ms: null, retry_schedule: null, ed25519: false, filter: [], public_key: null,
                              secrets: [{ ends_at: null }], circuit: 'closed',
                              circuit_since: null, next_probe_at: null, paused_until: null,
                              failing_since: null });
@@ -81,6 +81,8 @@ describe('an endpoint', () => {
     ['a time-out that nobody can keep', { url: 'http://x.example', timeout_ms: 1.5 }, '/timeout_ms'],
     ['a schedule that is none', { url: 'http://x.example', retry_schedule: 'soon' }, '/retry_schedule'],
     ['a schedule as a list', { url: 'http://x.example', retry_schedule: ['0s'] }, '/retry_schedule'],
+    ['a filter with an unknown operator', { url: 'http://x.example',
+      filter: [{ pointer: '/data/a', op: 'ne', value: 1 }] }, '/filter/0/op'],
     ['active as text', { url: 'http://x.example', active: 'yes' }, '/active'],
   ];
   for (const [name, body, pointer] of refused)
@@ -154,6 +156,88 @@ describe('an endpoint', () => {
     const [{ body, headers }] = await receiver.got(1);
     new Webhook(secret).verify(body, headers);
   });
+});
+
+describe('a filter', () => {
+  const severe = [{ pointer: '/data/severity', op: 'in', value: ['critical', 'error'] }];
+  const dryRun = async (id, body) =>
+    (await engine.ok(200, engine.post(`/api/webhooks/${id}/filter-test`, body))).items;
+
+  test('chooses events by what is in them', async () => {
+    await engine.webhook(`${receiver.url}/severe`, { filter: severe });
+    await engine.webhook(`${receiver.url}/high`, { events: ['alert'], filter: [...severe,
+      { pointer: '/data/value', op: 'gt', value: 90 }, { pointer: '/data/muted', op: 'exists', value: false }] });
+    const counts = [];
+    for (const [type, data] of [['alert', { severity: 'critical', value: 91 }], ['alert', { severity: 'info' }],
+      ['error', { severity: 'error', value: 99 }], ['alert', { severity: 'error', value: 95, muted: true }]])
+      counts.push((await engine.event(type, data)).deliveries);
+    assert.deepEqual(counts, [2, 0, 1, 1]);
+    await engine.idle();
+    assert.deepEqual(receiver.requests.map((r) => r.url).sort(), ['/high', '/severe', '/severe', '/severe']);
+  });
+
+  test('is changed and kept over a restart', async () => {
+    const { id } = await engine.webhook(receiver.url, { filter: severe });
+    await engine.stop();
+    await engine.start();
+    assert.equal((await engine.event('alert', { severity: 'info' })).deliveries, 0);
+    await engine.ok(200, engine.patch(`/api/webhooks/${id}`, { filter: [] }));
+    assert.equal((await engine.event('alert', { severity: 'info' })).deliveries, 1);
+  });
+
+  test('is tried against stored events, and says why one does not match', async () => {
+    const { id } = await engine.webhook(receiver.url, { events: ['alert'], filter: severe });
+    const ids = [];
+    for (const [type, data] of [['alert', { severity: 'error' }], ['alert', { severity: 'info' }],
+      ['alert', {}], ['sla_breach', { severity: 'error' }]])
+      ids.push((await engine.event(type, data)).id);
+    const items = await dryRun(id, { event_ids: [...ids, 'evt_none'] });
+    assert.deepEqual(items, [
+      { id: ids[0], event: 'alert', matches: true, why: null },
+      { id: ids[1], event: 'alert', matches: false,
+        why: '/data/severity is "info", which is not one of ["critical","error"]' },
+      { id: ids[2], event: 'alert', matches: false, why: '/data/severity is missing' },
+      { id: ids[3], event: 'sla_breach', matches: false,
+        why: 'none of its event patterns matches the type "sla_breach"' },
+      { id: 'evt_none', event: null, matches: false, why: 'no event of this id is stored for its org' }]);
+  });
+
+  test('that is not set yet is tried before it is', async () => {
+    const { id } = await engine.webhook(receiver.url, { events: ['error'] });
+    const event = await engine.event('alert', { n: 5 });
+    const filter = [{ pointer: '/data/n', op: 'lt', value: 5 }];
+    const [item] = await dryRun(id, { event_ids: [event.id], events: ['*'], filter });
+    assert.equal(item.why, '/data/n is 5, which is not less than 5');
+    const kept = (await engine.get(`/api/webhooks/${id}`)).json;
+    assert.deepEqual([kept.events, kept.filter], [['error'], []]);
+  });
+
+  test('is tried against an event that is in the question, and nothing is sent', async () => {
+    const { id } = await engine.webhook(receiver.url, { filter: severe });
+    const [item] = await dryRun(id, { event: 'alert', data: { severity: 'error' } });
+    assert.deepEqual([item.event, item.matches, item.why], ['alert', true, null]);
+    await engine.idle();
+    assert.equal(receiver.requests.length, 0);
+  });
+
+  test("does not see another org's events", async () => {
+    const { id } = await engine.webhook(receiver.url, { org_id: 'acme' });
+    const event = await engine.event('alert', {}, { org_id: 'globex' });
+    const [item] = await dryRun(id, { event_ids: [event.id] });
+    assert.deepEqual([item.matches, item.event], [false, null]);
+  });
+
+  for (const [name, body, pointer] of [
+    ['no event', {}, '/event_ids'], ['an event without data', { event: 'alert' }, '/data'],
+    ['data without an event', { event_ids: ['evt_1'], data: {} }, '/event'],
+    ['an id that is none', { event_ids: ['a/b'] }, '/event_ids/0'],
+    ['too many ids', { event_ids: Array(101).fill('evt_1') }, '/event_ids'],
+    ['a filter that is none', { event_ids: ['evt_1'], filter: [{}] }, '/filter/0'],
+    ['an unknown field', { event_ids: ['evt_1'], last: 5 }, '/last']])
+    test(`is not tried with ${name}`, async () => {
+      const { id } = await engine.webhook(receiver.url);
+      assertProblem(await engine.post(`/api/webhooks/${id}/filter-test`, body), 422, pointer);
+    });
 });
 
 describe('an endpoint whose secret is rotated', () => {

@@ -103,12 +103,16 @@ TEST(a_field_that_is_not_known_is_named)
     assert_refused("{" URL ",\"secret\":\"mine\"}", "/secret");
 }
 
-static bool wants(const char *events, const char *type)
+static bool wants(const char *settings, const char *type)
 {
-    struct endpoint e = { .json = json(events) };
+    struct event event = { .envelope = (char[]){ "{\"data\":{\"n\":5}}" } };
+    json_t      *parsed = json(settings);
 
-    bool wanted = endpoint_wants(&e, type);
-    json_decref(e.json);
+    event.envelope_bytes = strlen(event.envelope);
+    snprintf(event.type, sizeof event.type, "%s", type);
+    bool wanted = endpoint_wants(parsed, &event, NULL);
+    event_forget_json(&event);
+    json_decref(parsed);
     return wanted;
 }
 
@@ -123,6 +127,24 @@ TEST(a_type_is_matched_whole_or_by_its_beginning)
     assert_true(wants("{\"events\":[\"error\",\"*\"]}", "anything"));
 }
 
+TEST(a_filter_is_asked_only_about_types_that_match)
+{
+#define FILTER ",\"filter\":[{\"pointer\":\"/data/n\",\"op\":\"gt\",\"value\":4}]}"
+    assert_true(wants("{\"events\":[\"alert\"]" FILTER, "alert"));
+    assert_false(wants("{\"events\":[\"alert\"]" FILTER, "error"));
+    assert_false(wants("{\"events\":[\"*\"],\"filter\":[{\"pointer\":\"/data/n\",\"op\":\"gt\","
+                       "\"value\":5}]}", "alert"));
+}
+
+TEST(an_event_that_nobody_filters_is_not_read)
+{
+    struct event event = { .type = "alert" };
+    json_t      *settings = json("{\"events\":[\"*\"],\"filter\":[]}");
+    assert_true(endpoint_wants(settings, &event, NULL));
+    assert_null(event.json);
+    json_decref(settings);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +156,8 @@ int main(void)
         RUN(a_header_stays_in_its_line),
         RUN(a_field_that_is_not_known_is_named),
         RUN(a_type_is_matched_whole_or_by_its_beginning),
+        RUN(a_filter_is_asked_only_about_types_that_match),
+        RUN(an_event_that_nobody_filters_is_not_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
