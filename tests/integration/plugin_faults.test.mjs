@@ -131,6 +131,22 @@ describe('a plugin that', () => {
     await engine.ok(200, engine.delete('/api/plugins/wordy'));
   });
 
+  test('crashes again and again waits ever longer, and its state says why', async () => {
+    const plugin = new PluginFolder('looping', 'permissions = { "events:read" }, limits = { timeout_ms = 100 }, '
+      + 'on_event = function() return ("a"):rep(200):find(".-.-.-.-b") end,');
+    await engine.ok(200, plugin.install(engine));
+    for (let i = 0; i < 4; i++) await engine.event('crash');
+    const state = await eventually(async () => {
+      const now = await installed(engine, 'looping');
+      return now.status === 'backoff' && now.metrics.restarts >= 4 && now;
+    }, 'a plugin that waits');
+    assert.match(state.reason, /^plugin looping: on_event of event evt_\w+ ran longer than 100 ms/);
+    const waits = engine.lines.filter((l) => /plugin_ended plugin=looping /.test(l)).slice(0, 4)
+      .map((l) => Number(/restart_in_ms=(\d+)/.exec(l)[1]));
+    assert.deepEqual(waits, [0, 100, 200, 400]);
+    await engine.ok(200, engine.delete('/api/plugins/looping'));
+  });
+
   test('dies while its hooks wait is started again; they are made again, uncharged', async () => {
     receiver.reset();
     receiver.answer = () => ({ hang: true });
