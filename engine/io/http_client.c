@@ -16,18 +16,22 @@
  * all, which it parses anew for each connection (25 ms). */
 #define SYSTEM_CERTIFICATES "/etc/ssl/certs"
 
-enum { MAX_HEADER_BYTES = 64 * 1024, CONNECT_TIMEOUT_MS = 10000, MAX_IDLE_HANDLES = 256 };
+/* What is undone on arrival; http_head.h refuses everything else. */
+#define CODINGS "gzip, deflate"
+
+enum { CONNECT_TIMEOUT_MS = 10000, MAX_IDLE_HANDLES = 256 };
 
 struct http_exchange {
     struct list         node;               /* in client->active or client->idle */
     struct http_client *client;
     CURL               *easy;
     struct curl_slist  *headers;
-    struct buf          response_headers, body;
-    size_t              header_bytes;       /* of all blocks, 1xx and trailers as well */
+    struct http_head    head;
+    struct buf          body;
     char                blocked[64];        /* the address that was refused */
-    bool                dialled, too_large;
+    bool                dialled, body_too_large;
     bool                crowded;            /* others have the room that it needed */
+    bool                unclean;            /* the connection was given up before the request */
     size_t             *room_bytes;
     char                error[CURL_ERROR_SIZE];
     void              (*done)(void *arg, const struct http_result *);
@@ -58,7 +62,19 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
         return CURL_SOCKET_BAD;
     }
     x->dialled = true;
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    curl_socket_t fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (fd != CURL_SOCKET_BAD)
+        http_socket_opened(c, x->easy, fd);
+    return fd;
+}
+
+static int on_request(void *arg, char *peer, char *own, int peer_port, int own_port)
+{
+    struct http_exchange *x = arg;
+
+    (void)peer, (void)own;
+    x->unclean = http_connection_is_unclean(x->client, x->easy, own_port, peer_port);
+    return x->unclean ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
@@ -74,43 +90,15 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
     enum mh_err err = buf_append(&x->body, bytes, taken);
     if (err == MH_OK && x->room_bytes != NULL)
         *x->room_bytes -= taken;
-    x->too_large = err != MH_OK || taken < length;
-    return x->too_large ? 0 : length;
+    x->body_too_large = err != MH_OK || taken < length;
+    return x->body_too_large ? 0 : length;
 }
 
-static bool keep_header(struct http_exchange *x, const char *line, size_t bytes)
-{
-    const char *colon = memchr(line, ':', bytes);
-    size_t      name = x->response_headers.len;
-
-    if (colon == NULL || *line == ' ' || *line == '\t')      /* a folded line has no name */
-        return true;
-    if (buf_append(&x->response_headers, line, bytes) != MH_OK ||
-        buf_puts(&x->response_headers, "\n") != MH_OK)
-        return false;
-    for (char *c = x->response_headers.data + name; *c != ':'; c++)
-        if (*c >= 'A' && *c <= 'Z')
-            *c = (char)(*c - 'A' + 'a');
-    return true;
-}
-
-/* Keeps "name: value" lines of the last header block. All blocks count towards the
- * maximum: libcurl 7.88 keeps every header of an exchange in memory, without end. */
 static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
 {
     struct http_exchange *x = arg;
-    size_t                length = size * count, kept = length;
 
-    x->header_bytes += length;
-    while (kept > 0 && (bytes[kept - 1] == '\n' || bytes[kept - 1] == '\r'))
-        kept--;
-    if (length > 5 && memcmp(bytes, "HTTP/", 5) == 0)
-        buf_reset(&x->response_headers);
-    else if (!keep_header(x, bytes, kept))
-        x->too_large = true;
-    if (x->header_bytes > MAX_HEADER_BYTES)
-        x->too_large = true;
-    return x->too_large ? 0 : length;
+    return http_head_line(&x->head, bytes, size * count) ? size * count : 0;
 }
 
 /* ---- Handles: made once, used again -------------------------------------------- */
@@ -133,12 +121,16 @@ static void set_constants(struct http_exchange *x)
     curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
-    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, CODINGS);
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(easy, CURLOPT_CAINFO, c->ca_file);     /* read in addition to CAPATH */
     curl_easy_setopt(easy, CURLOPT_CAPATH, SYSTEM_CERTIFICATES);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, x);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, http_socket_close);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, c);     /* may outlive the exchange */
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, x);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, x);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -159,7 +151,7 @@ static struct http_exchange *take_handle(struct http_client *c)
     x->easy = curl_easy_init();
     if (x->easy == NULL)
         abort();                            /* out of memory */
-    buf_init(&x->response_headers, MAX_HEADER_BYTES);
+    http_head_init(&x->head);
     set_constants(x);
     return x;
 }
@@ -168,7 +160,7 @@ static void exchange_free(struct http_exchange *x)
 {
     curl_slist_free_all(x->headers);
     curl_easy_cleanup(x->easy);
-    buf_deinit(&x->response_headers);
+    http_head_deinit(&x->head);
     buf_deinit(&x->body);
     free(x);
 }
@@ -190,7 +182,7 @@ static void give_back(struct http_exchange *x)
     x->headers = NULL;
     curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, NULL);
     curl_easy_setopt(x->easy, CURLOPT_COPYPOSTFIELDS, NULL);    /* the body's copy goes */
-    buf_reset(&x->response_headers);
+    http_head_reset(&x->head);
     buf_deinit(&x->body);
     if (c->idle_count == MAX_IDLE_HANDLES) {
         exchange_free(x);
@@ -283,6 +275,13 @@ static void set_rest(struct http_exchange *x, const struct http_call *call)
     curl_easy_setopt(x->easy, CURLOPT_PASSWORD, call->password);
 }
 
+static void begin(struct http_exchange *x, bool fresh)
+{
+    curl_easy_setopt(x->easy, CURLOPT_FRESH_CONNECT, (long)fresh);
+    if (curl_multi_add_handle(x->client->multi, x->easy) != CURLM_OK)
+        abort();                            /* out of memory */
+}
+
 enum mh_err http_client_start(struct http_client *c, const struct http_call *call,
                               void (*done)(void *arg, const struct http_result *), void *arg,
                               struct http_exchange **out)
@@ -294,8 +293,7 @@ enum mh_err http_client_start(struct http_client *c, const struct http_call *cal
     struct http_exchange *x = take_handle(c);
     x->done = done;
     x->arg = arg;
-    x->header_bytes = 0;
-    x->dialled = x->too_large = x->crowded = false;
+    x->dialled = x->body_too_large = x->crowded = x->unclean = false;
     x->room_bytes = call->room_bytes;
     x->blocked[0] = x->error[0] = '\0';
     buf_init(&x->body, call->max_response_bytes);
@@ -309,8 +307,7 @@ enum mh_err http_client_start(struct http_client *c, const struct http_call *cal
     set_method(x, call);
     set_rest(x, call);
     list_push_back(&c->active, &x->node);
-    if (curl_multi_add_handle(c->multi, x->easy) != CURLM_OK)
-        abort();                            /* out of memory */
+    begin(x, false);
     *out = x;
     return MH_OK;
 }
@@ -359,21 +356,37 @@ static const struct { CURLcode code; enum mh_err err; } meanings[] = {
 
 /* BLOCKED only where no address was left to dial: of a name with several addresses
  * the allowed ones are tried, and then it is their failure that counts. Of a peer that
- * speaks HTTP/0.9 libcurl says what it says of a scheme that it does not know. */
+ * speaks HTTP/0.9 libcurl says what it says of a scheme that it does not know, and of a
+ * header line over 100 KiB that memory is out. A head that ends early is fine by it. */
 static enum mh_err classify(const struct http_exchange *x, CURLcode code, bool connected)
 {
+    bool answered = x->head.complete;
+
     if (x->crowded)
         return MH_BUSY;
-    if (x->too_large)
+    if (x->body_too_large || x->head.too_large)
         return MH_TOO_LARGE;
+    if (x->head.fault != NULL)
+        return MH_PROTOCOL;
     if (code != CURLE_OK && x->blocked[0] != '\0' && !x->dialled)
         return MH_BLOCKED;
-    if (code == CURLE_UNSUPPORTED_PROTOCOL && connected)
+    if (connected && !answered && (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_OK))
         return MH_PROTOCOL;
+    if (connected && !answered && code == CURLE_OUT_OF_MEMORY)
+        return MH_TOO_LARGE;
     for (size_t i = 0; i < ARRAY_LEN(meanings); i++)
         if (meanings[i].code == code)
             return meanings[i].err;
     return MH_PROTOCOL;
+}
+
+static const char *reason(const struct http_exchange *x, CURLcode code)
+{
+    if (x->head.fault != NULL)
+        return x->head.fault;
+    if (code == CURLE_OK)
+        return "the answer ended in the middle of its headers";
+    return x->error[0] ? x->error : curl_easy_strerror(code);
 }
 
 static void explain(const struct http_exchange *x, CURLcode code, struct http_result *r)
@@ -385,16 +398,16 @@ static void explain(const struct http_exchange *x, CURLcode code, struct http_re
         snprintf(r->detail, sizeof r->detail,
                  "other answers under way take all the room that there is; try again later");
     else if (r->err == MH_TOO_LARGE)
-        snprintf(r->detail, sizeof r->detail, "the response is larger than allowed");
+        snprintf(r->detail, sizeof r->detail, "the response%s larger than allowed",
+                 x->head.complete ? " is" : "'s headers are");
     else if (r->err != MH_OK)
-        snprintf(r->detail, sizeof r->detail, "%.190s",
-                 x->error[0] ? x->error : curl_easy_strerror(code));
+        snprintf(r->detail, sizeof r->detail, "%.190s", reason(x, code));
 }
 
 static void measure(CURL *easy, struct http_result *r)
 {
     char *ip = NULL;
-    long  port = 0, status = 0;
+    long  port = 0;
 
     r->timing = (struct http_timing){
         .dns_us = time_of(easy, CURLINFO_NAMELOOKUP_TIME_T),
@@ -403,10 +416,8 @@ static void measure(CURL *easy, struct http_result *r)
         .first_byte_us = time_of(easy, CURLINFO_STARTTRANSFER_TIME_T),
         .total_us = time_of(easy, CURLINFO_TOTAL_TIME_T),
     };
-    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &ip);
     curl_easy_getinfo(easy, CURLINFO_PRIMARY_PORT, &port);
-    r->status = (unsigned)status;
     if (ip != NULL && ip[0] != '\0')
         snprintf(r->address, sizeof r->address, strchr(ip, ':') ? "[%s]:%ld" : "%s:%ld", ip, port);
 }
@@ -417,22 +428,39 @@ static void tell(struct http_exchange *x, const struct http_result *r)
     give_back(x);
 }
 
+static void finish(struct http_exchange *x, CURLcode code)
+{
+    struct http_result r = { .err = MH_OK };
+
+    measure(x->easy, &r);
+    r.err = classify(x, code, r.address[0] != '\0');
+    explain(x, code, &r);
+    if (x->head.complete) {
+        r.status = x->head.status;
+        r.headers_bytes = x->head.lines.len;
+    }
+    r.headers = r.headers_bytes ? x->head.lines.data : "";
+    r.body = x->body.len ? x->body.data : "";
+    r.body_bytes = x->body.len;
+    curl_multi_remove_handle(x->client->multi, x->easy);
+    leave_room(x);                          /* its owner may be gone after this */
+    tell(x, &r);
+}
+
+/* Of an unclean connection nothing was lost, least of all time: it is the first that an
+ * exchange looks at, and the second one is fresh. */
 void http_exchange_end(struct http_client *c, CURL *easy, CURLcode code)
 {
     struct http_exchange *x = NULL;
-    struct http_result    r = { .err = MH_OK };
 
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&x);
-    measure(easy, &r);
-    r.err = classify(x, code, r.address[0] != '\0');
-    explain(x, code, &r);
-    r.headers = x->response_headers.len ? x->response_headers.data : "";
-    r.headers_bytes = x->response_headers.len;
-    r.body = x->body.len ? x->body.data : "";
-    r.body_bytes = x->body.len;
+    if (!x->unclean) {
+        finish(x, code);
+        return;
+    }
     curl_multi_remove_handle(c->multi, easy);
-    leave_room(x);                          /* its owner may be gone after this */
-    tell(x, &r);
+    x->unclean = false;
+    begin(x, true);
 }
 
 void http_client_cancel_all(struct http_client *c)

@@ -3,7 +3,8 @@
  *
  * Certificates are always verified; redirects are never followed; nothing comes
  * from the environment (no proxies, no .netrc). Every exchange has a timeout and
- * a maximum of bytes. `allow` sees the address that is really dialled. */
+ * a maximum of bytes. An answer that breaks HTTP/1.1 is refused (http_head.h). `allow`
+ * sees the address that is really dialled. */
 #pragma once
 
 #include "base/list.h"
@@ -50,8 +51,9 @@ struct http_result {                        /* borrowed during `done` */
                                              * DNS CONNECT TLS BLOCKED TIMEOUT PROTOCOL TOO_LARGE
                                              * BUSY CANCELLED INVALID (bad URL) */
     char        detail[200];                /* one sentence for people, when err is not MH_OK */
-    unsigned    status;
-    const char *headers;                    /* "name: value\n" lines, names in lower case */
+    unsigned    status;                     /* 0 until the head of the answer is complete */
+    const char *headers;                    /* "name: value\n" lines, names in lower case; the
+                                             * answer's own, neither 1xx nor trailers */
     size_t      headers_bytes;
     const char *body;                       /* NUL-terminated; cut where TOO_LARGE */
     size_t      body_bytes;

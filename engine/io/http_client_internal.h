@@ -3,8 +3,11 @@
 
 #include "base/buf.h"
 #include "io/http_client.h"
+#include "io/http_head.h"
 
 #include <curl/curl.h>
+
+enum { HTTP_SOCKET_BUCKETS = 512 };
 
 struct http_client {
     struct http_client_spec spec;
@@ -14,6 +17,7 @@ struct http_client {
     struct timer timer;                     /* libcurl's own */
     struct list  active, idle;              /* exchanges */
     size_t       idle_count;
+    struct list  sockets_by_fd[HTTP_SOCKET_BUCKETS], sockets_by_port[HTTP_SOCKET_BUCKETS];
     size_t       open_polls;                /* handles that the loop still knows */
     bool         closing;
 };
@@ -21,3 +25,11 @@ struct http_client {
 /* http_client.c: libcurl says that an exchange is over. */
 void http_exchange_end(struct http_client *c, CURL *easy, CURLcode code);
 void http_client_cancel_all(struct http_client *c);
+
+/* http_reuse.c: its sockets, and before a request: is this a connection that is used again,
+ * and on which something waits that the request cannot have caused? */
+void http_sockets_init(struct http_client *c);
+void http_sockets_deinit(struct http_client *c);        /* when libcurl has closed all */
+void http_socket_opened(struct http_client *c, CURL *maker, curl_socket_t fd);
+int  http_socket_close(void *client, curl_socket_t fd);
+bool http_connection_is_unclean(struct http_client *c, CURL *easy, int local_port, int peer_port);

@@ -157,6 +157,7 @@ enum mh_err http_client_new(uv_loop_t *loop, const struct http_client_spec *spec
     c->ca_file = mem_strdup(ca_file);
     list_init(&c->active);
     list_init(&c->idle);
+    http_sockets_init(c);
     timer_init(&c->timer, loop, on_time);
     make_multi(c);
     *out = c;
@@ -169,6 +170,7 @@ void http_client_free(struct http_client *c)
     http_client_cancel_all(c);
     c->open_polls++;                        /* held while the cleanup closes sockets */
     curl_multi_cleanup(c->multi);
+    http_sockets_deinit(c);
     timer_stop(&c->timer);                  /* it may fire before its handle is closed */
     if (--c->open_polls == 0)
         timer_close(&c->timer, on_timer_closed);

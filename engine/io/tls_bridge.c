@@ -492,3 +492,5 @@ void tls_bridge_close(struct tls_bridge *b)
     uv_close((uv_handle_t *)&b->poll, listener_closed);
     remove_socket(b);
 }
+
+bool tls_has_pending(const void *ssl) { return SSL_has_pending(ssl) == 1; }

@@ -30,3 +30,7 @@ const char *tls_bridge_why(const struct tls_bridge *b);
 
 /* Ends all connections, removes the socket; frees on a later turn of the loop. */
 void tls_bridge_close(struct tls_bridge *b);
+
+/* Whether a connection (OpenSSL's SSL, of whoever made it) holds bytes that were received and
+ * not read yet. Borrows; does no I/O. */
+bool tls_has_pending(const void *ssl);
