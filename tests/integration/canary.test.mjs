@@ -1,12 +1,12 @@
 // canary.test.mjs - sealed secrets (DESIGN 3): a plugin sends its secrets in every place that
 // there is, a service echoes them in every way that it can think of, the plugin logs what it
-// got, returns it and throws it. Then the sandbox's memory, the log, every REST answer,
+// got, returns it, throws it and stores it. Then the sandbox's memory, the log, every REST answer,
 // Redis and the disk are searched: the secrets are nowhere but encrypted.
 //
 // A search that cannot find anything proves nothing: the same one finds a value that is
 // no secret in the sandbox's memory, and the secrets themselves in the engine's.
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -24,7 +24,7 @@ const MARKER = `marker-${randomBytes(12).toString('hex')}`;
 
 const core = () => randomBytes(15).toString('base64url').replace(/[-_]/g, 'q');
 const cores = { url: core(), parameter: core(), query: core(), header: core(), password: core(),
-                json: core(), form: core(), dead: core(), foreign: core(), broken: core() };
+                json: core(), form: core(), hmac: core(), dead: core(), foreign: core(), broken: core() };
 const around = (name) => `c@n"ary/é&x ${cores[name]} <'+\\%41>${name}`;
 
 const receiver = new Receiver();
@@ -97,7 +97,8 @@ function echo(request) {
 
 const BEFORE = `local http = require "moonhook.http"
 local log = require "moonhook.log"
-local json = require "moonhook.json"
+local sign = require "moonhook.sign"
+local store = require "moonhook.store"
 
 local function shown(res)
   local lines = { res.status .. " " .. res.body }
@@ -112,6 +113,9 @@ local function ask(c, path)
     http.post(c.base .. path .. "?a=" .. c.query, { query = { q = c.query }, headers = { ["X-Key"] = c.header },
       auth = { "${USER}", c.password }, json = { key = c.json, [c.json] = { "in " .. c.json .. " between" } } }),
     http.post(c.base .. path, { form = { f = c.form }, auth = "Bearer " .. c.header }),
+    http.post(c.base .. path, { auth = "Bearer " .. sign.jwt({ sub = "canary" }, c.hmac),
+      headers = { ["X-Mac"] = sign.hmac("sha256", c.hmac, "signed"), ["X-Equal"] = tostring(sign.equal("k=" .. c.hmac, "k=" .. c.hmac)) },
+      body = sign.hmac("sha1", "k" .. c.hmac, c.hmac, "base64") .. sign.digest("sha256", c.hmac) }),
     http.put(c.base .. path, { body = c.form, headers = { Cookie = "a=" .. c.header } }),
     http.get(c.dead), http.get(c.foreign), http.get("http://" .. c.broken .. "/" .. c.broken),
     http.get(c.base, { headers = { [c.broken] = "x" } }), http.get(c.base, { headers = { x = "\\n" .. c.broken } }),
@@ -126,7 +130,14 @@ end
 function modes.throw(all) error(shown(all[2]), 0) end
 function modes.expect(all) all[2]:expect(204) end
 function modes.trace(all) error(all[1].body:sub(1, 500)) end
-for i = 5, 9 do modes["error" .. i] = function(all) error(shown(all[i]), 0) end end
+function modes.store(all, c)
+  for i, res in ipairs(all) do store.set("answer:" .. i, shown(res):sub(1, 30000)) end
+  for name, value in pairs(c) do store.set(name .. "=" .. value:sub(1, 100), { [value] = value }) end
+  for i in ipairs(all) do log.info(store.get("answer:" .. i)) end
+end
+function modes.algorithm(all, c) sign.hmac(c.hmac, c.hmac, c.hmac) end
+function modes.key(all, c) store.set(c.hmac .. "\\n", 1) end
+for i = 6, 10 do modes["error" .. i] = function(all) error(shown(all[i]), 0) end end
 modes["return"] = function(all, c)
   local texts = {}
   for i, res in ipairs(all) do texts[i] = shown(res) end
@@ -135,10 +146,10 @@ end
 `;
 const secret = '{ type = "string", secret = true, required = true }';
 const address = '{ type = "string", format = "uri", secret = true, required = true }';
-const LUA = (ports) => `permissions = { ${ports.map((p) => `"http:127.0.0.1:${p}"`)}, "alerts:read" },
+const LUA = (ports) => `permissions = { ${ports.map((p) => `"http:127.0.0.1:${p}"`)}, "alerts:read", "storage" },
   limits = { memory_mb = 64, timeout_ms = 20000 },
   config = { base = { type = "string" }, marker = { type = "string" }, url = ${address}, dead = ${address},
-    foreign = ${address}, ${['query', 'header', 'password', 'json', 'form', 'broken'].map((n) => `${n} = ${secret}`)} },
+    foreign = ${address}, ${['query', 'header', 'password', 'json', 'form', 'hmac', 'broken'].map((n) => `${n} = ${secret}`)} },
   on_alert = function(data, ctx)
     local all = ask(ctx.config, data.path or "/echo")
     local mode = modes[data.mode]
@@ -167,7 +178,7 @@ describe('a secret', { timeout: 160_000 }, () => {
   before(async () => {
     await Promise.all([engine.start(), receiver.start()]);
     const deadPort = await freePort();
-    for (const name of ['query', 'header', 'password', 'json', 'form', 'broken']) secrets[name] = around(name);
+    for (const name of ['query', 'header', 'password', 'json', 'form', 'hmac', 'broken']) secrets[name] = around(name);
     const urlPath = `hook/${cores.url}/p%C3%A9%40h`;
     secrets.url = `${receiver.url}/${urlPath}?key=${encodeURIComponent(around('parameter'))}&v=1`;
     secrets.dead = `http://127.0.0.1:${deadPort}/${cores.dead}`;
@@ -180,9 +191,9 @@ describe('a secret', { timeout: 160_000 }, () => {
   });
   after(() => Promise.all([engine.stop(), receiver.stop()]));
 
-  test('reaches the service in the URL, the query, a header, Basic auth, JSON, a form and raw', async () => {
+  test('reaches the service in the URL, the query, a header, Basic auth, JSON, a form, raw and as the key of a signature', async () => {
     assert.deepEqual(await run('return').then((r) => r.status), 'delivered');
-    const [get, post, form, put] = receiver.requests;
+    const [get, post, form, signed, put] = receiver.requests;
     const value = (header) => Buffer.from(header, 'latin1').toString('utf8');
     assert.equal(receiver.url + get.url, secrets.url);
     assert.equal(new URL(get.url, receiver.url).searchParams.get('key'), around('parameter'));
@@ -194,15 +205,21 @@ describe('a secret', { timeout: 160_000 }, () => {
     assert.deepEqual(post.json, { key: secrets.json, [secrets.json]: [`in ${secrets.json} between`] });
     assert.equal(new URLSearchParams(form.body).get('f'), secrets.form);
     assert.equal(value(form.headers.authorization), `Bearer ${secrets.header}`);
+    const mac = (key, text) => createHmac('sha256', key).update(text);
+    assert.equal(signed.headers['x-mac'], mac(secrets.hmac, 'signed').digest('hex'));
+    assert.equal(signed.headers['x-equal'], 'true');
+    const [, jwt, signature] = /^Bearer (.+)\.(.+)$/.exec(signed.headers.authorization);
+    assert.equal(signature, mac(secrets.hmac, jwt).digest('base64url'));
     assert.equal(put.body, secrets.form);
     assert.equal(value(put.headers.cookie), `a=${secrets.header}`);
   });
 
-  test('is what the plugin may log, throw and return without ever having it', async () => {
-    modes = ['log', 'return', 'throw', 'expect', 'trace', 'error5', 'error6', 'error7', 'error8', 'error9'];
+  test('is what the plugin may log, throw, return and store without ever having it', async () => {
+    modes = ['log', 'return', 'throw', 'expect', 'trace', 'store', 'algorithm', 'key',
+             'error6', 'error7', 'error8', 'error9', 'error10'];
     for (const mode of modes) {
       const row = await run(mode, mode === 'expect' ? { path: '/refuse' } : {});
-      assert.equal(row.status, ['log', 'return'].includes(mode) ? 'delivered' : 'failed', JSON.stringify(row));
+      assert.equal(row.status, ['log', 'return', 'store'].includes(mode) ? 'delivered' : 'failed', JSON.stringify(row));
       assert.ok(mode !== 'return' || JSON.stringify(row.result).includes(MARKER), 'what is no secret comes back');
     }
   });
