@@ -5,6 +5,7 @@
 #include "core/jail.h"
 #include "core/metrics.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 void health_live(struct api_call *c) { api_answer(c, 200, json_pack("{s:s}", "status", "ok")); }
@@ -29,6 +30,25 @@ static void one(struct buf *out, const char *name, const char *type, const char 
     metrics_sample(out, name, NULL, value);
 }
 
+/* What can be wrong with a receiver is always there, so that rates begin at zero. */
+static bool is_of_receivers(enum mh_err err)
+{
+    return err == MH_DNS || err == MH_CONNECT || err == MH_TLS || err == MH_TIMEOUT ||
+           err == MH_PROTOCOL || err == MH_TOO_LARGE || err == MH_STATUS || err == MH_BLOCKED;
+}
+
+static void write_failures(struct buf *out, const struct dispatch_counts *n)
+{
+    char labels[64];
+
+    metrics_begin(out, "moonhook_attempts_failed_total", "counter", "Attempts that failed, by error code.");
+    for (enum mh_err err = MH_OK + 1; err < MH_ERR_COUNT; err++)
+        if (n->failed[err] > 0 || is_of_receivers(err)) {
+            snprintf(labels, sizeof labels, "code=\"%s\"", err_code(err));
+            metrics_sample(out, "moonhook_attempts_failed_total", labels, (double)n->failed[err]);
+        }
+}
+
 static void write_pipeline(struct buf *out, const struct api *api)
 {
     const struct dispatch_counts *n = dispatch_counts(api->dispatch);
@@ -44,7 +64,7 @@ static void write_pipeline(struct buf *out, const struct api *api)
     one(out, "moonhook_deliveries_poison_total", "counter",
         "Deliveries that were not tried again because they ended their plugin's process twice.",
         (double)n->poison);
-    one(out, "moonhook_attempts_failed_total", "counter", "Attempts that failed.", (double)n->failed);
+    write_failures(out, n);
     one(out, "moonhook_deliveries_pending", "gauge", "Deliveries held by this engine or due.",
         (double)stats.owned + (double)stats.due);
     one(out, "moonhook_deliveries_owned", "gauge", "Deliveries held by this engine.",

@@ -37,12 +37,27 @@ static void show_list(const json_t *answer)
     print_list(answer, columns, "no webhooks; moonhook webhook add URL makes one");
 }
 
+/* "timeout" where the last attempt failed so; as a column's path "last.error.code". */
+static void point_at_last_attempts(const json_t *deliveries)
+{
+    size_t  i;
+    json_t *delivery;
+
+    json_array_foreach(deliveries, i, delivery) {
+        json_t *attempts = json_object_get(delivery, "attempts");
+        json_t *last = json_array_get(attempts, json_array_size(attempts) - 1);
+        if (last != NULL)
+            json_object_set(delivery, "last", last);
+    }
+}
+
 static void show_deliveries(const json_t *answer)
 {
     static const struct column columns[] = {
-        { "ID", "id" }, { "STATUS", "status" }, { "EVENT", "event" }, { "EVENT ID", "event_id" },
-        { "NEXT ATTEMPT", "next_attempt_at" }, { 0 } };
+        { "ID", "id" }, { "STATUS", "status" }, { "ERROR", "last.error.code" }, { "EVENT", "event" },
+        { "EVENT ID", "event_id" }, { "NEXT ATTEMPT", "next_attempt_at" }, { 0 } };
 
+    point_at_last_attempts(json_object_get(answer, "items"));
     print_list(answer, columns, "no deliveries");
 }
 

@@ -258,7 +258,7 @@ static void judge(struct dispatch *x, struct delivery *d, const struct outcome *
     else
         plan_retry(d, o);
     x->counts.delivered += d->verdict == VERDICT_DELIVERED;
-    x->counts.failed += o->err != MH_OK;
+    x->counts.failed[o->err] += o->err != MH_OK;
     x->counts.dead += d->verdict == VERDICT_DEAD;
     x->counts.cancelled += d->verdict == VERDICT_CANCELLED;
 }

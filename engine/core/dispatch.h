@@ -64,7 +64,10 @@ struct outcome {
 /* Ends the attempt that target_ops.attempt began. Takes `d`. */
 void dispatch_done(struct dispatch *x, struct delivery *d, struct outcome *o);
 
-struct dispatch_counts { uint64_t accepted, duplicates, delivered, failed, dead, cancelled, poison; };
+struct dispatch_counts {
+    uint64_t accepted, duplicates, delivered, dead, cancelled, poison;
+    uint64_t failed[MH_ERR_COUNT];          /* attempts, by their error */
+};
 const struct dispatch_counts *dispatch_counts(const struct dispatch *x);
 /* Attempts under way and waiting, for a clean stop. */
 size_t dispatch_in_flight(const struct dispatch *x);

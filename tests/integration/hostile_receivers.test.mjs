@@ -1,10 +1,13 @@
 // hostile_receivers.test.mjs - receivers that misbehave in every way that is known: each
 // attempt ends in time, with the error that names what went wrong, and reaches nobody else.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import { makeCertificates } from './lib/certificates.mjs';
-import { Engine, folder } from './lib/engine.mjs';
+import { build, Engine, folder } from './lib/engine.mjs';
 import { eachRequest, neverAccepts, rows, serveRow } from './lib/hostile.mjs';
 import { Receiver } from './lib/receiver.mjs';
 import { eventually } from './lib/wait.mjs';
@@ -13,6 +16,7 @@ const TIMEOUT_MS = 2000, GRACE_MS = 250;
 // Two cores run the engine with sanitizers, its receivers, and other tests.
 const NOISE_MS = 750, AT_ONCE = 6;
 
+const run = promisify(execFile), program = join(build, 'moonhook');
 const certificates = makeCertificates(folder());
 const ENDED = ['delivered', 'dead'];
 
@@ -56,6 +60,25 @@ describe('a receiver', { concurrency: AT_ONCE }, () => {
     assert.ok(receiver.connections <= 1, `${receiver.connections} connections`);
     receiver.stop();
   }
+
+  test('that fails is counted by what was wrong', async () => {
+    const count = () => engine.metric('moonhook_attempts_failed_total', '{code="protocol"}');
+    const [row] = rows.filter(({ name }) => name === 'that speaks HTTP/0.9');
+    const before = await count();
+    await behaves(await serveRow(row, certificates));
+    assert.ok(await count() > before);
+    assert.equal(await engine.metric('moonhook_attempts_failed_total', '{code="dns"}'), 0);
+  });
+
+  test('that fails is listed with what was wrong', async () => {
+    const [row] = rows.filter(({ name }) => name === 'that speaks HTTP/0.9');
+    const { event } = await attemptAt(await serveRow(row, certificates));
+    const [{ target }] = (await engine.get(`/api/events/${event.id}`)).json.deliveries;
+    const { stdout } = await run(program, ['webhook', 'deliveries', target.id, '--url', engine.url],
+                                 { env: { ...process.env, MOONHOOK_KEY: engine.key } });
+    assert.match(stdout, /ERROR/);
+    assert.match(stdout, new RegExp(`${event.id}~${target.id} +dead +protocol `));
+  });
 
   test('that never accepts is given up in time (timeout)', async () => behaves(await neverAccepts()));
   for (const row of rows)
