@@ -10,7 +10,7 @@
  * - a host that was read is a DNS name of [a-z0-9._-], a dotted quad, or an
  *   IPv6 address as inet_ntop() writes it; nothing else comes out;
  * - an address is judged by the one it stands for (IPv4-mapped, IPv4-compatible,
- *   NAT64 and 6to4 forms are unwrapped first);
+ *   NAT64 and 6to4 forms are unwrapped first), and one of ISATAP by both;
  * - an address family that is not known is refused. */
 #include "core/policy.h"
 
@@ -389,6 +389,26 @@ static bool read_sockaddr(const struct sockaddr *address, address16 out)
     return false;
 }
 
+/* ISATAP (RFC 5214): an IPv4 address behind an interface identifier that says so, below any
+ * prefix. It stands beside that prefix, so it may only make an address worse. */
+static bool read_isatap(const address16 a, address16 out)
+{
+    static const unsigned char identifier[4] = { 0x00, 0x00, 0x5e, 0xfe };
+
+    if ((a[8] & ~0x02) != identifier[0] || memcmp(a + 9, identifier + 1, 3) != 0)
+        return false;
+    map_ipv4(a + 12, out);
+    return true;
+}
+
+static bool is_special(const address16 a)
+{
+    address16 inner;
+
+    return any_covers(special, ARRAY_LEN(special), a) ||
+           (read_isatap(a, inner) && any_covers(special, ARRAY_LEN(special), inner));
+}
+
 bool policy_address_allowed(const struct policy_ranges *allowed, const struct sockaddr *address)
 {
     address16 dialled, meant;
@@ -396,7 +416,7 @@ bool policy_address_allowed(const struct policy_ranges *allowed, const struct so
     if (!read_sockaddr(address, dialled))
         return false;
     unwrap(dialled, meant);
-    if (!any_covers(special, ARRAY_LEN(special), meant))
+    if (!is_special(meant))
         return true;
     return any_covers(allowed->item, allowed->count, meant) ||
            any_covers(allowed->item, allowed->count, dialled);

@@ -46,6 +46,6 @@ MH_MUST_USE enum mh_err policy_ranges_add(struct policy_ranges *ranges, const ch
 
 /* May this address be dialled? Global unicast may. Everything else (private,
  * loopback, link-local, CGNAT, metadata, multicast, documentation, unspecified,
- * and IPv4-mapped, NAT64 and 6to4 forms of those) only if `allowed` covers it.
+ * and IPv4-mapped, NAT64, 6to4 and ISATAP forms of those) only if `allowed` covers it.
  * The ranges refused are the ones of RFC 6890 and IANA's special-purpose registries. */
 bool policy_address_allowed(const struct policy_ranges *allowed, const struct sockaddr *address);
