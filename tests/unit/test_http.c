@@ -228,15 +228,20 @@ static bool allow_six(void *arg, const struct sockaddr *a)
     return a->sa_family == AF_INET6;
 }
 
-/* The server is at every address; port 0 means its port. */
-static void ask_with(bool (*allow)(void *, const struct sockaddr *), const char *host,
-                     uint16_t port)
+static void begin_with(bool (*allow)(void *, const struct sockaddr *))
 {
     struct http_server_spec spec = plain_spec();
 
     spec.host = "::";
     server_begin(&spec);
     client_begin(&(struct http_client_spec){ .max_connections = 10, .allow = allow });
+}
+
+/* The server is at every address; port 0 means its port. */
+static void ask_with(bool (*allow)(void *, const struct sockaddr *), const char *host,
+                     uint16_t port)
+{
+    begin_with(allow);
     port = port ? port : http_server_port(server);
     struct http_call call = call_to("GET", url_of(host, port, "/"));
     ask(&call);
@@ -269,6 +274,50 @@ TEST(that_holds_for_the_other_family_as_well)
 {
     ask_with(allow_six, "localhost", 0);
     assert_int_equal(strncmp(got.address, "[::1]:", 6), 0);
+    end();
+}
+
+static unsigned dialled;
+
+/* As a name that is bound anew: good when first looked at, not good from then on. */
+static bool allow_once(void *arg, const struct sockaddr *a)
+{
+    (void)arg, (void)a;
+    return dialled++ == 0;
+}
+
+static void ask_again(const char *const *headers)
+{
+    struct http_call call = call_to("GET", url_of("127.0.0.1", http_server_port(server), "/"));
+
+    call.headers = headers;
+    ask(&call);
+}
+
+TEST(an_address_is_judged_whenever_it_is_dialled)
+{
+    const char *const closing[] = { "Connection: close", NULL };
+
+    dialled = 0;
+    begin_with(allow_once);
+    ask_again(closing);
+    assert_int_equal(got.err, MH_OK);
+    ask_again(closing);
+    assert_int_equal(got.err, MH_BLOCKED);
+    assert_int_equal(dialled, 2);
+    assert_int_equal(handled, 1);
+    end();
+}
+
+/* What may be dialled is settled for a process, so a connection stays as good as it was. */
+TEST(a_connection_that_is_kept_was_judged_when_it_was_dialled)
+{
+    dialled = 0;
+    begin_with(allow_once);
+    ask_again(NULL);
+    ask_again(NULL);
+    assert_int_equal(got.err, MH_OK);
+    assert_int_equal(dialled, 1);
     end();
 }
 
@@ -471,6 +520,8 @@ int main(void)
         RUN(of_several_addresses_none_is_dialled_that_is_not_allowed),
         RUN(of_several_addresses_only_the_allowed_one_is_dialled),
         RUN(that_holds_for_the_other_family_as_well),
+        RUN(an_address_is_judged_whenever_it_is_dialled),
+        RUN(a_connection_that_is_kept_was_judged_when_it_was_dialled),
         RUN(the_failure_of_an_allowed_address_is_not_told_as_blocked),
         RUN(a_refused_connection_is_told_as_such),
         RUN(a_name_that_cannot_be_one_does_not_resolve),
