@@ -10,16 +10,19 @@
 #include "api/api.h"
 #include "base/log.h"
 #include "core/plugins_record.h"
+#include "core/listen.h"
 #include "core/settings.h"
+#include "io/data_lock.h"
 #include "io/redis_server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { DRAIN_LOOK_MS = 20, IDLE_TIMEOUT_S = 75, MAX_OUTBOUND = 1024 };
@@ -33,8 +36,9 @@ struct engine {
     int                    exit_code;
     unsigned               loaded_steps;
     bool                   loading, serving, stopping;
-    char                   host[256];
-    uint16_t               port;
+    struct listen_address  address;
+    int                    parent_fd;       /* a worker's way to its supervisor, else -1 */
+    uv_poll_t              parent;
     char                  *cert_pem, *key_pem;
     const char           **plugin_dirs;
     char                  *shipped_dir, *sandbox_program;
@@ -68,28 +72,6 @@ static enum mh_err bad_setting(const char *flag, const char *value, const char *
 {
     LOG_ERROR("setting_invalid", "setting=--%s value=\"%s\" wanted=\"%s\"", flag, value, wanted);
     return MH_INVALID;
-}
-
-/* "127.0.0.1:8420", "[::1]:8420", ":8420" */
-static enum mh_err parse_listen(struct engine *e)
-{
-    const char *text = e->settings->listen, *colon = strrchr(text, ':');
-    char       *end;
-
-    if (colon == NULL || colon[1] == '\0')
-        return bad_setting("listen", text, "ADDR:PORT");
-    unsigned long port = strtoul(colon + 1, &end, 10);
-    size_t        length = (size_t)(colon - text);
-    if (*end != '\0' || port > 65535 || length >= sizeof e->host)
-        return bad_setting("listen", text, "ADDR:PORT");
-    if (length > 1 && text[0] == '[' && colon[-1] == ']')
-        snprintf(e->host, sizeof e->host, "%.*s", (int)length - 2, text + 1);
-    else
-        snprintf(e->host, sizeof e->host, "%.*s", (int)length, text);
-    if (e->host[0] == '\0')
-        snprintf(e->host, sizeof e->host, "0.0.0.0");
-    e->port = (uint16_t)port;
-    return MH_OK;
 }
 
 static enum mh_err read_pem(const char *flag, const char *path, char **out)
@@ -132,10 +114,9 @@ static enum mh_err parse_settings(struct engine *e)
         return bad_setting("retry-schedule", s->retry_schedule, "0s,5s,5m,...");
     if (schedule_parse(s->plugin_retry_schedule, &e->plugin_schedule) != MH_OK)
         return bad_setting("plugin-retry-schedule", s->plugin_retry_schedule, "0s,2s,10s,...");
-    if (s->redis_wait > 0 && s->redis[0] == '\0')
-        return bad_setting("redis-wait", "above 0", "0: the managed Redis has no replicas");
-    enum mh_err err = parse_listen(e);
-    return err == MH_OK ? read_tls(e) : err;
+    if (listen_parse(s->listen, &e->address) != MH_OK)
+        return bad_setting("listen", s->listen, "ADDR:PORT");
+    return read_tls(e);
 }
 
 static char *beside_program(const char *name)
@@ -168,14 +149,6 @@ static void find_programs(struct engine *e)
     e->plugin_dirs[given->count] = e->shipped_dir;
 }
 
-static enum mh_err make_data_dir(const char *path)
-{
-    if (mkdir(path, 0700) == 0 || errno == EEXIST)
-        return access(path, W_OK) == 0 ? MH_OK : bad_setting("data", path, "a folder that can be written");
-    LOG_ERROR("data_not_made", "dir=%s reason=\"%s\"", path, strerror(errno));
-    return MH_IO;
-}
-
 /* ---- Start ------------------------------------------------------------------------------- */
 
 static bool may_dial(void *arg, const struct sockaddr *address)
@@ -184,14 +157,28 @@ static bool may_dial(void *arg, const struct sockaddr *address)
     return policy_address_allowed(&e->private_allowed, address);
 }
 
+static void say_ready(struct engine *e)
+{
+    char text[LISTEN_TEXT_BYTES];
+
+    e->address.port = http_server_port(e->server);
+    if (e->parent_fd >= 0) {
+        if (write(e->parent_fd, "r", 1) != 1)
+            LOG_WARN("supervisor_not_told", "reason=\"%s\"", strerror(errno));
+        return;
+    }
+    printf("ready %s://%s\n", e->cert_pem ? "https" : "http", listen_format(&e->address, text));
+    fflush(stdout);
+}
+
 static void begin_serving(struct engine *e)
 {
     const struct settings *s = e->settings;
     struct http_server_spec spec = {
-        .host = e->host, .port = e->port, .max_body_bytes = (size_t)s->max_body,
-        .max_connections = (size_t)s->max_connections, .idle_timeout_s = IDLE_TIMEOUT_S,
-        .tls_cert_pem = e->cert_pem, .tls_key_pem = e->key_pem, .handle = api_handle,
-        .problem = api_problem_text, .arg = &e->api,
+        .host = e->address.host, .port = e->address.port, .reuse_port = e->parent_fd >= 0,
+        .max_body_bytes = (size_t)s->max_body, .max_connections = (size_t)s->max_connections,
+        .idle_timeout_s = IDLE_TIMEOUT_S, .tls_cert_pem = e->cert_pem, .tls_key_pem = e->key_pem,
+        .handle = api_handle, .problem = api_problem_text, .arg = &e->api,
     };
 
     if (http_server_start(&e->loop, &spec, &e->server) != MH_OK) {
@@ -199,9 +186,7 @@ static void begin_serving(struct engine *e)
         return;
     }
     e->serving = e->api.ready = true;
-    printf("ready %s://%s%s%s:%u\n", e->cert_pem ? "https" : "http", strchr(e->host, ':') ? "[" : "",
-           e->host, strchr(e->host, ':') ? "]" : "", http_server_port(e->server));
-    fflush(stdout);
+    say_ready(e);
 }
 
 /* Loading, step by step; a step that Redis was lost in is done again when it is back. */
@@ -366,7 +351,7 @@ static enum mh_err start(struct engine *e)
     if (err == MH_OK && access(e->sandbox_program, X_OK) != 0)
         err = bad_setting("sandbox", e->sandbox_program, "the moonhook-sandbox program");
     if (err == MH_OK)
-        err = make_data_dir(e->settings->data);
+        err = data_dir_make(e->settings->data);
     if (err == MH_OK)
         err = vault_open(e->settings->data, &e->vault);
     if (err == MH_OK)
@@ -399,6 +384,8 @@ static void close_rest(struct engine *e)
     timer_close(&e->drain, NULL);
     uv_close((uv_handle_t *)&e->sigterm, NULL);
     uv_close((uv_handle_t *)&e->sigint, NULL);
+    if (e->parent_fd >= 0)
+        uv_close((uv_handle_t *)&e->parent, NULL);
 }
 
 static void on_queue_left(void *arg)
@@ -524,9 +511,27 @@ static void watch_signal(struct engine *e, uv_signal_t *handle, int signal)
     uv_signal_start(handle, on_signal, signal);
 }
 
-int engine_run(const struct settings *settings)
+static void on_parent(uv_poll_t *parent, int status, int events)
 {
-    struct engine e = { .settings = settings };
+    (void)parent, (void)status, (void)events;
+    LOG_ERROR("supervisor_gone", "do=\"this worker ends with it\"");
+    _exit(1);
+}
+
+/* Nothing ever comes from the supervisor but its end. */
+static void watch_parent(struct engine *e)
+{
+    if (e->parent_fd < 0)
+        return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    fcntl(e->parent_fd, F_SETFD, FD_CLOEXEC);
+    uv_poll_init(&e->loop, &e->parent, e->parent_fd);
+    uv_poll_start(&e->parent, UV_READABLE, on_parent);
+}
+
+int engine_run(const struct settings *settings, int parent_fd)
+{
+    struct engine e = { .settings = settings, .parent_fd = parent_fd };
 
     forbid_core_dumps();
     raise_descriptor_limit();
@@ -534,6 +539,7 @@ int engine_run(const struct settings *settings)
     timer_init(&e.drain, &e.loop, on_drain);
     watch_signal(&e, &e.sigterm, SIGTERM);
     watch_signal(&e, &e.sigint, SIGINT);
+    watch_parent(&e);
     if (start(&e) != MH_OK) {
         e.exit_code = 1;
         e.stopping = true;

@@ -6,5 +6,7 @@ struct settings;
 /* Starts everything in order, prints `ready http://ADDR:PORT` on standard output,
  * serves until SIGTERM or SIGINT, drains and stops. Returns the process's exit
  * code: 0 after an orderly stop, 1 where it could not start or had to give up
- * (the log says why). Borrows `settings` for as long as it runs. */
-int engine_run(const struct settings *settings);
+ * (the log says why). Borrows `settings` for as long as it runs.
+ * parent_fd: -1, or the socket to the supervisor (supervisor.h) whose worker this is. A
+ * worker shares its port, says that it is ready there, and ends when its parent does. */
+int engine_run(const struct settings *settings, int parent_fd);

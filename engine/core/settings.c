@@ -185,7 +185,7 @@ static void variable_of_flag(const char *flag, char out[NAME_BYTES])
 /* Variables that are not settings and yet none of a person's mistakes. */
 static bool variable_passed_over(const char *flag)
 {
-    static const char *const names[] = { "config", "url", "key", "master-key" };
+    static const char *const names[] = { "config", "url", "key", "master-key", "worker" };
     /* What Kubernetes sets in every pod beside a service that is called moonhook. */
     static const char *const prefixes[] = { "service-", "port" };
 

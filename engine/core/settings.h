@@ -20,6 +20,8 @@
       "where REST, events and the page are served; port 0 lets the kernel choose")                 \
     X(data, TEXT, "data", "./moonhook-data", 0, 0, "DIR",                                          \
       "keys, the admin token and the managed Redis live here; made if missing (0700)")             \
+    X(workers, COUNT, "workers", "1", 1, 64, "N",                                                  \
+      "engines on this port, each a process of its own; more than 1 makes use of more processors") \
     X(redis, TEXT, "redis", "", 0, 0, "URL",                                                       \
       "redis://, rediss://, redis+sentinel://H,H/MASTER, redis+cluster://H,H or unix:/path; "      \
       "none: moonhook runs its own redis-server")                                                  \

@@ -10,7 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+enum mh_err data_dir_make(const char *data_dir)
+{
+    char quoted[512];
+
+    if ((mkdir(data_dir, 0700) == 0 || errno == EEXIST) && access(data_dir, W_OK) == 0)
+        return MH_OK;
+    LOG_ERROR("data_not_made", "dir=%s reason=\"%s\" hint=\"give a folder that can be written: --data\"",
+              log_quote(data_dir, quoted, sizeof quoted), strerror(errno));
+    return MH_IO;
+}
 
 static void write_pid(int fd)
 {

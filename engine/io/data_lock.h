@@ -7,6 +7,9 @@
 
 #include "base/err.h"
 
+/* Makes the directory (0700) where it is missing. MH_IO; the log says what to do. */
+MH_MUST_USE enum mh_err data_dir_make(const char *data_dir);
+
 /* *fd is the lock; closing it gives it up. MH_CONFLICT: another engine has it.
  * MH_IO. The log says what to do. */
 MH_MUST_USE enum mh_err data_lock(const char *data_dir, int *fd);

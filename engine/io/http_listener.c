@@ -13,7 +13,7 @@
 
 enum { BACKLOG = 1024 };
 
-static int bind_address(const struct addrinfo *a, bool reuse_port)
+static int bind_address(const struct addrinfo *a, bool reuse_port, int backlog)
 {
     int one = 1, zero = 0;
     int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -25,7 +25,7 @@ static int bind_address(const struct addrinfo *a, bool reuse_port)
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
     if (a->ai_family == AF_INET6)           /* "::" means every address, whatever the sysctl says */
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
-    if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+    if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && (backlog == 0 || listen(fd, backlog) == 0))
         return fd;
     int why = errno;
     close(fd);
@@ -35,13 +35,13 @@ static int bind_address(const struct addrinfo *a, bool reuse_port)
 
 /* An address in use ends the search: serving on another one of the name's addresses
  * would hide that some clients reach a stranger. */
-static int bind_first(const struct addrinfo *found, bool reuse_port, int *why)
+static int bind_first(const struct addrinfo *found, bool reuse_port, int backlog, int *why)
 {
     int fd = -1;
 
     *why = EADDRNOTAVAIL;
     for (const struct addrinfo *a = found; a != NULL && fd < 0; a = a->ai_next) {
-        fd = bind_address(a, reuse_port);
+        fd = bind_address(a, reuse_port, backlog);
         *why = errno;
         if (fd < 0 && *why == EADDRINUSE)
             break;
@@ -49,7 +49,7 @@ static int bind_first(const struct addrinfo *found, bool reuse_port, int *why)
     return fd;
 }
 
-enum mh_err http_listener_open(const char *host, uint16_t port, bool reuse_port, int *fd)
+static enum mh_err open_address(const char *host, uint16_t port, bool reuse_port, int backlog, int *fd)
 {
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *found = NULL;
     char            service[8];
@@ -61,7 +61,7 @@ enum mh_err http_listener_open(const char *host, uint16_t port, bool reuse_port,
         LOG_ERROR("listen_failed", "host=%s reason=\"%s\"", host, gai_strerror(unknown));
         return MH_IO;
     }
-    int bound = bind_first(found, reuse_port, &why);
+    int bound = bind_first(found, reuse_port, backlog, &why);
     freeaddrinfo(found);
     if (bound < 0) {
         LOG_ERROR("listen_failed", "host=%s port=%u reason=\"%s\"", host, port, strerror(why));
@@ -69,6 +69,16 @@ enum mh_err http_listener_open(const char *host, uint16_t port, bool reuse_port,
     }
     *fd = bound;
     return MH_OK;
+}
+
+enum mh_err http_listener_open(const char *host, uint16_t port, bool reuse_port, int *fd)
+{
+    return open_address(host, port, reuse_port, BACKLOG, fd);
+}
+
+enum mh_err http_listener_reserve(const char *host, uint16_t port, bool reuse_port, int *fd)
+{
+    return open_address(host, port, reuse_port, 0, fd);
 }
 
 uint16_t http_listener_port(int fd)

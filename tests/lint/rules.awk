@@ -84,7 +84,7 @@ function check_own_include(path,    target) {
     target = path
     if (!sub(/\/.*/, "", target))
         target = ""
-    if (layer == "cli" && path == "engine.h")      # `serve` starts the whole engine
+    if (layer == "cli" && (path == "engine.h" || path == "supervisor.h"))   # `serve` starts all of it
         return
     if (tree == "sandbox") {
         if (target != "" && target != "base" && target != "proto")
