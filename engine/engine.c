@@ -52,6 +52,7 @@ struct engine {
     struct redis_server   *redis_server;
     struct redis          *redis;
     struct store          *store;
+    struct store_follower  followers[4];    /* keys, webhooks, plugins, the end */
     struct queue          *queue;
     struct dispatch       *dispatch;
     struct http_client    *http;
@@ -227,15 +228,17 @@ static void on_jail_known(void *arg, enum mh_err err)
 /* The queue joins only when targets are known: claims need them. */
 static void load_next(struct engine *e)
 {
-    enum { JAIL, KEYS, ENDPOINTS, PLUGINS, DONE };
+    enum { JAIL, REVISION, KEYS, ENDPOINTS, PLUGINS, DONE };
 
     e->loading = e->loaded_steps < DONE;
     switch (e->loaded_steps) {
     case JAIL:      jail_probe(&e->jail, &e->loop, e->sandbox_program, on_jail_known, e); break;
+    case REVISION:  store_begin(e->store, on_step_loaded, e); break;
     case KEYS:      keys_load(e->keys, e->settings->data, on_step_loaded, e); break;
     case ENDPOINTS: endpoints_load(e->endpoints, on_step_loaded, e); break;
     case PLUGINS:   plugins_load(e->plugins, on_step_loaded, e); break;
     case DONE:
+        store_follow(e->store, &e->loop, e->followers);
         queue_redis_state(e->queue, redis_is_up(e->redis));
         rotation_resume(e->rotation);
         break;
@@ -338,6 +341,9 @@ static void make_targets(struct engine *e)
     e->rotation = rotation_new(&(struct rotation_spec){
         .loop = &e->loop, .vault = e->vault, .store = e->store, .redis = e->redis,
         .kinds = sealed_kinds, .own_redis = e->redis_server != NULL });
+    e->followers[0] = (struct store_follower){ "keys", keys_heard, e->keys };
+    e->followers[1] = (struct store_follower){ "webhooks", endpoints_heard, e->endpoints };
+    e->followers[2] = (struct store_follower){ "plugins", plugins_heard, e->plugins };
     e->api = (struct api){ .loop = &e->loop, .keys = e->keys, .queue = e->queue,
         .dispatch = e->dispatch, .plugins = e->plugins, .endpoints = e->endpoints,
         .broker = e->broker, .rotation = e->rotation, .redis = e->redis, .jail = &e->jail };
@@ -401,6 +407,8 @@ static void on_queue_left(void *arg)
 /* Nothing is under way any more, or the time is over. */
 static void stop_targets(struct engine *e)
 {
+    if (e->store != NULL)
+        store_unfollow(e->store);
     if (e->plugins != NULL) {
         plugins_free(e->plugins);
         instance_stop_retired(&e->host_of_plugins);

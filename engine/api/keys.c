@@ -323,6 +323,18 @@ static void on_loaded(void *arg, enum mh_err err, json_t *all)
     see_to_admin(l);
 }
 
+bool keys_heard(void *arg, const char *hash, const json_t *json)
+{
+    struct keys          *ks = arg;
+    const struct api_key *k = map_get(&ks->all, hash);
+
+    if (json == NULL)
+        key_unref(map_remove(&ks->all, hash));
+    else if (strlen(hash) == 64 && json_is_object(json) && (k == NULL || !json_equal(k->json, json)))
+        add_key(ks, hash, (json_t *)json);
+    return true;
+}
+
 void keys_load(struct keys *ks, const char *data_dir, store_done *done, void *arg)
 {
     struct loading *l = mem_alloc(sizeof *l);

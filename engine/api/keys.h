@@ -36,6 +36,7 @@ struct keys *keys_new(struct store *store);
 void         keys_free(struct keys *ks);
 /* Loads them, then sees to the admin key of `data_dir`. */
 void keys_load(struct keys *ks, const char *data_dir, store_done *done, void *arg);
+store_heard  keys_heard;                    /* of "keys", with the keys as its arg */
 
 /* The key of "Bearer mh_..."; NULL if the header is missing or the key not known. The
  * caller gets a reference: a key may be revoked while a call of it is under way. */

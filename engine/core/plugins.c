@@ -1,6 +1,6 @@
 /* plugins.c - see plugins.h. An operation walks through steps, each of which ends in
  * the next or in finish(): read source, inspect, check, try, store, commit. */
-#include "core/plugins.h"
+#include "core/plugins_internal.h"
 
 #include "base/log.h"
 #include "base/map.h"
@@ -16,33 +16,6 @@
 
 enum { MAX_PLUGINS = 10000 };
 
-struct entry {
-    char           name[MH_ID_BYTES];
-    struct plugin *plugin;                  /* NULL while its install is under way */
-    bool           enabled, busy;
-    struct watch  *watch;                   /* NULL where none is wanted, or no folder */
-};
-
-struct plugins {
-    struct plugins_spec spec;
-    struct map          entries;            /* by name */
-    struct list         ops;                /* under way */
-    struct start_line   starts;
-};
-
-struct op {
-    struct list           node;             /* in ps->ops */
-    struct plugins       *ps;               /* NULL: answered, and only waited for (see orphan) */
-    struct entry         *entry;            /* NULL until the name is known */
-    bool                  install, trying;
-    char                 *source;
-    json_t               *files, *given;    /* the configuration as given; NULL: as it is */
-    struct plugin_version version;          /* what is to become */
-    struct plugin        *plugin;           /* of an install, until it is committed */
-    plugins_done         *done;
-    void                 *arg;
-};
-
 struct plugins *plugins_new(const struct plugins_spec *spec)
 {
     struct plugins *ps = mem_alloc(sizeof *ps);
@@ -53,7 +26,7 @@ struct plugins *plugins_new(const struct plugins_spec *spec)
     return ps;
 }
 
-static void entry_free(void *value)
+void plugins_entry_free(void *value)
 {
     struct entry *e = value;
     if (e->watch != NULL)
@@ -164,12 +137,11 @@ void plugins_free(struct plugins *ps)
     start_line_close(&ps->starts);
     while (!list_empty(&ps->ops))
         orphan(container_of(ps->ops.next, struct op, node));
-    map_clear(&ps->entries, entry_free);
+    map_clear(&ps->entries, plugins_entry_free);
     free(ps);
 }
 
-/* An operation on an installed plugin; NULL when it was refused. */
-static struct op *op_on(struct plugins *ps, const char *name, plugins_done *done, void *arg)
+struct op *plugins_op(struct plugins *ps, const char *name, plugins_done *done, void *arg)
 {
     struct op    *op = op_new(ps, done, arg);
     struct entry *e = map_get(&ps->entries, name);
@@ -220,7 +192,7 @@ static void watch_entry(struct plugins *ps, struct entry *e, json_t *seen)
     free(folder);
 }
 
-static void load_one(struct plugins *ps, const char *name, const json_t *stored)
+void plugins_load_one(struct plugins *ps, const char *name, const json_t *stored)
 {
     struct plugin_version v, before;
 
@@ -254,7 +226,7 @@ static void on_loaded(void *arg, enum mh_err err, json_t *all)
 
     if (err == MH_OK)
         json_object_foreach(all, name, stored)
-            load_one(l->ps, name, stored);
+            plugins_load_one(l->ps, name, stored);
     l->done(l->arg, err);
     free(l);
 }
@@ -299,11 +271,15 @@ static void on_version_stored(void *arg, enum mh_err err)
     finish(op, MH_OK, plugin_describe(p));
 }
 
-static void on_tried(void *arg, enum mh_err err, const char *message)
+void plugins_on_tried(void *arg, enum mh_err err, const char *message)
 {
     struct op *op = arg;
 
     op->trying = false;
+    if (err == MH_OK && op->heard) {
+        on_version_stored(op, MH_OK);
+        return;
+    }
     if (err != MH_OK) {
         refuse(op, err == MH_BUSY ? err : MH_INVALID, "the plugin does not start: %s", message);
         return;
@@ -332,7 +308,7 @@ static void try_version(struct op *op)
         op->plugin = plugin_new(&op->ps->spec.plugin, &copy);
     }
     op->trying = true;
-    plugin_try(plugin_of(op), &op->version, on_tried, op);
+    plugin_try(plugin_of(op), &op->version, plugins_on_tried, op);
 }
 
 /* ---- Read, inspect, check ------------------------------------------------------------------------ */
@@ -447,7 +423,7 @@ void plugins_install(struct plugins *ps, const char *source, const json_t *confi
 
 void plugins_reload(struct plugins *ps, const char *name, plugins_done *done, void *arg)
 {
-    struct op *op = op_on(ps, name, done, arg);
+    struct op *op = plugins_op(ps, name, done, arg);
 
     if (op == NULL)
         return;
@@ -458,7 +434,7 @@ void plugins_reload(struct plugins *ps, const char *name, plugins_done *done, vo
 void plugins_configure(struct plugins *ps, const char *name, const json_t *config,
                        plugins_done *done, void *arg)
 {
-    struct op *op = op_on(ps, name, done, arg);
+    struct op *op = plugins_op(ps, name, done, arg);
 
     if (op == NULL)
         return;
@@ -470,7 +446,7 @@ void plugins_configure(struct plugins *ps, const char *name, const json_t *confi
 /* The version before was approved when it came, so that nothing is asked again. */
 void plugins_rollback(struct plugins *ps, const char *name, plugins_done *done, void *arg)
 {
-    struct op *op = op_on(ps, name, done, arg);
+    struct op *op = plugins_op(ps, name, done, arg);
 
     if (op == NULL)
         return;
@@ -480,7 +456,7 @@ void plugins_rollback(struct plugins *ps, const char *name, plugins_done *done, 
         return;
     }
     op->trying = true;
-    plugin_try_before(op->entry->plugin, on_tried, op);
+    plugin_try_before(op->entry->plugin, plugins_on_tried, op);
 }
 
 /* The operation ends here, then: with its engine, or refused. */
@@ -510,7 +486,7 @@ static void on_switched(void *arg, enum mh_err err)
 void plugins_enable(struct plugins *ps, const char *name, bool enabled, plugins_done *done,
                     void *arg)
 {
-    struct op *op = op_on(ps, name, done, arg);
+    struct op *op = plugins_op(ps, name, done, arg);
 
     if (op == NULL)
         return;
@@ -540,14 +516,14 @@ static void on_removed(void *arg, enum mh_err err)
         return;
     snprintf(name, sizeof name, "%s", op->entry->name);
     map_remove(&op->ps->entries, name);
-    entry_free(op->entry);
+    plugins_entry_free(op->entry);
     op->entry = NULL;
     forget_store(op->ps, name, on_forgotten, op);
 }
 
 void plugins_uninstall(struct plugins *ps, const char *name, plugins_done *done, void *arg)
 {
-    struct op *op = op_on(ps, name, done, arg);
+    struct op *op = plugins_op(ps, name, done, arg);
 
     if (op != NULL)
         store_remove(ps->spec.store, "plugins", name, on_removed, op);

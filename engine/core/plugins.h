@@ -26,6 +26,8 @@ void plugins_free(struct plugins *ps);
  * plugin_rest()). One broken plugin keeps nothing else from starting. */
 void plugins_load(struct plugins *ps, store_done *done, void *arg);
 
+store_heard plugins_heard;                  /* of "plugins", with the plugins as its arg */
+
 /* `answer` (borrowed) on MH_OK; else {"detail", "errors"?: [{"pointer","detail"}]}. */
 typedef void plugins_done(void *arg, enum mh_err err, json_t *answer);
 

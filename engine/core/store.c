@@ -1,44 +1,137 @@
 /* store.c - see store.h. */
-#include "core/store.h"
+#include "core/store_internal.h"
 
+#include "base/clock.h"
 #include "base/embed.h"
 #include "base/log.h"
-#include "core/command.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* Entries shown to a change at a time: an entry has some MiB at most, a command 64. */
 enum { CHANGE_ENTRIES = 8 };
+enum { ASK_AGAIN_MS = 20, GONE_MS = 5 * STORE_LOOK_MS };
 
-struct store { struct redis *redis; const char *prefix; struct redis_script replace; };
-
-static void find_script(struct redis_script *script)
+static void find_script(struct redis_script *script, const char *name)
 {
     for (const struct embedded *e = embedded_redis_scripts; e->name != NULL; e++)
-        if (strcmp(e->name, "replace.lua") == 0)
+        if (strcmp(e->name, name) == 0)
             *script = (struct redis_script){ .name = e->name, .source = e->text };
 }
 
 struct store *store_new(struct redis *redis, const char *prefix)
 {
     struct store *s = mem_alloc(sizeof *s);
-    *s = (struct store){ .redis = redis, .prefix = prefix };
-    find_script(&s->replace);
+
+    s->redis = redis;
+    s->prefix = prefix;
+    id_new("eng", s->engine);
+    find_script(&s->put, "put.lua");
+    find_script(&s->replace, "replace.lua");
+    find_script(&s->look_script, "look.lua");
+    find_script(&s->agree_script, "agree.lua");
     return s;
 }
 
 void store_free(struct store *s) { free(s); }
 
-struct write { struct redis *redis; store_done *done; void *arg; };
+void store_key(const struct store *s, struct command *c, const char *name)
+{
+    command_format(c, "%s:{c}:%s", s->prefix, name);
+}
+
+struct write {
+    struct store *store;
+    int64_t       revision, until_ms;       /* until_ms: monotonic */
+    struct timer  again;                    /* asks whether the others have seen it */
+    store_done   *done;
+    void         *arg;
+};
+
+static void on_again_closed(struct timer *again)
+{
+    free(container_of(again, struct write, again));
+}
+
+static void write_end(struct write *w, enum mh_err err)
+{
+    w->done(w->arg, err == MH_OK ? MH_OK : MH_UNAVAILABLE);
+    if (w->again.open)
+        timer_close(&w->again, on_again_closed);
+    else
+        free(w);
+}
+
+/* ---- Until the others have seen it ------------------------------------------------------ */
+
+static void on_agreed(void *arg, enum mh_err err, const redisReply *reply)
+{
+    struct write *w = arg;
+    bool behind = err == MH_OK && reply->type == REDIS_REPLY_INTEGER && reply->integer > 0;
+
+    if (w->store->followers == NULL) {      /* the engine stops */
+        write_end(w, MH_UNAVAILABLE);
+        return;
+    }
+    if (behind && clock_mono_ms() < w->until_ms) {
+        timer_start(&w->again, ASK_AGAIN_MS);
+        return;
+    }
+    store_late_revision(w->store, w->revision);
+    write_end(w, MH_OK);
+}
+
+static void ask_others(struct write *w)
+{
+    struct store  *s = w->store;
+    struct command c;
+
+    command_init(&c);
+    command_text(&c, "1");
+    store_key(s, &c, "seen");
+    command_text(&c, s->engine);
+    command_format(&c, "%lld", (long long)w->revision);
+    command_format(&c, "%d", GONE_MS);
+    struct redis_args args = command_args(&c);
+    redis_eval(s->redis, &s->agree_script, &args, on_agreed, w);
+    command_deinit(&c);
+}
+
+static void on_again(struct timer *again)
+{
+    struct write *w = container_of(again, struct write, again);
+
+    if (w->store->followers != NULL)
+        ask_others(w);
+    else
+        write_end(w, MH_UNAVAILABLE);
+}
+
+/* It is in Redis. At the start nobody is waited for: others may be starting as well. */
+static void see_to_others(struct write *w)
+{
+    if (w->store->followers == NULL) {
+        write_end(w, MH_OK);
+        return;
+    }
+    timer_init(&w->again, w->store->loop, on_again);
+    w->until_ms = clock_mono_ms() + STORE_AGREE_MS;
+    ask_others(w);
+}
+
+/* ---- Writing -------------------------------------------------------------------------- */
 
 static void on_replicated(void *arg, enum mh_err err, const redisReply *reply)
 {
     struct write *w = arg;
 
     (void)reply;
-    w->done(w->arg, err == MH_OK ? MH_OK : MH_UNAVAILABLE);
-    free(w);
+    if (err == MH_OK) {
+        see_to_others(w);
+        return;
+    }
+    store_late_revision(w->store, w->revision);
+    write_end(w, err);
 }
 
 static void on_written(void *arg, enum mh_err err, const redisReply *reply)
@@ -49,16 +142,41 @@ static void on_written(void *arg, enum mh_err err, const redisReply *reply)
     if (err == MH_IO)
         LOG_ERROR("store_refused", "redis=%s",
                   log_quote(reply && reply->str ? reply->str : "", text, sizeof text));
-    if (err == MH_OK && redis_waits(w->redis))
-        redis_wait(w->redis, on_replicated, w);
+    if (err == MH_OK && reply->type == REDIS_REPLY_INTEGER) {
+        w->revision = reply->integer;
+        store_own_revision(w->store, w->revision);
+    }
+    if (err == MH_OK && redis_waits(w->store->redis))
+        redis_wait(w->store->redis, on_replicated, w);
+    else if (err == MH_OK)
+        see_to_others(w);
     else
-        on_replicated(w, err, NULL);
+        write_end(w, err);
+}
+
+/* `text` NULL: removed. */
+static void write_entry(struct store *s, const char *kind, const char *id, const char *text,
+                        size_t bytes, struct write *w)
+{
+    struct command c;
+
+    command_init(&c);
+    command_text(&c, "2");
+    store_key(s, &c, kind);
+    store_key(s, &c, "changes");
+    command_text(&c, id);
+    command_format(&c, "%s %s", kind, id);
+    if (text != NULL)
+        command_add(&c, text, bytes);
+    struct redis_args args = command_args(&c);
+    redis_eval(s->redis, &s->put, &args, on_written, w);
+    command_deinit(&c);
 }
 
 static struct write *write_new(struct store *s, store_done *done, void *arg)
 {
     struct write *w = mem_alloc(sizeof *w);
-    *w = (struct write){ s->redis, done, arg };
+    *w = (struct write){ .store = s, .done = done, .arg = arg };
     return w;
 }
 
@@ -68,28 +186,35 @@ void store_put(struct store *s, const char *kind, const char *id, const json_t *
     size_t bytes = 0;
     char  *text = json_text(value, &bytes);
 
-    redis_sendf(s->redis, on_written, write_new(s, done, arg), "HSET %s:{c}:%s %s %b", s->prefix,
-                kind, id, text ? text : "", text ? bytes : 0);
+    write_entry(s, kind, id, text ? text : "", text ? bytes : 0, write_new(s, done, arg));
     free(text);
 }
 
 void store_remove(struct store *s, const char *kind, const char *id, store_done *done, void *arg)
 {
-    redis_sendf(s->redis, on_written, write_new(s, done, arg), "HDEL %s:{c}:%s %s", s->prefix, kind,
-                id);
+    write_entry(s, kind, id, NULL, 0, write_new(s, done, arg));
 }
+
+/* ---- Reading ---------------------------------------------------------------------------- */
 
 struct load { const char *kind; store_loaded *done; void *arg; };
 
-static void add_entry(json_t *all, const char *kind, const redisReply *id, const redisReply *text)
+json_t *store_parse(const char *kind, const char *id, const redisReply *text)
 {
     struct json_fault fault;
     json_t           *value = NULL;
 
-    if (json_parse_stored(text->str, text->len, &value, &fault) == MH_OK)
+    if (json_parse_stored(text->str, text->len, &value, &fault) != MH_OK)
+        LOG_ERROR("stored_entry_broken", "kind=%s id=%s fault=\"%s\"", kind, id, fault.text);
+    return value;
+}
+
+static void add_entry(json_t *all, const char *kind, const redisReply *id, const redisReply *text)
+{
+    json_t *value = store_parse(kind, id->str, text);
+
+    if (value != NULL)
         json_put(all, id->str, value);
-    else
-        LOG_ERROR("stored_entry_broken", "kind=%s id=%s fault=\"%s\"", kind, id->str, fault.text);
 }
 
 static void on_loaded(void *arg, enum mh_err err, const redisReply *reply)

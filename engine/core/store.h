@@ -2,18 +2,26 @@
  *
  * One hash per kind, "mh:{c}:<kind>", id to JSON. Secrets in it are sealed by the
  * vault before they come here. Each engine holds it all in memory and writes
- * through; what Redis did not confirm did not happen. */
+ * through; what Redis did not confirm did not happen.
+ *
+ * Several engines agree by "mh:{c}:changes": what changed, by revision. Each looks for
+ * revisions that it has not seen five times a second (STORE_LOOK_MS) and is told the
+ * entries. The last writer wins. A change is answered when every engine that lives has
+ * seen it ("mh:{c}:seen"), or after STORE_AGREE_MS: whoever made a webhook here may send
+ * an event there. */
 #pragma once
 
 #include "io/json.h"
 #include "io/redis.h"
+
+enum { STORE_LOOK_MS = 200, STORE_AGREE_MS = 1500 };
 
 struct store;
 
 struct store *store_new(struct redis *redis, const char *prefix);
 void          store_free(struct store *s);
 
-/* `done` comes once, not inside: MH_OK or MH_UNAVAILABLE. */
+/* `done` comes once, not inside: MH_OK (then it is in Redis) or MH_UNAVAILABLE. */
 typedef void store_done(void *arg, enum mh_err err);
 void store_put(struct store *s, const char *kind, const char *id, const json_t *value,
                store_done *done, void *arg);
@@ -32,3 +40,18 @@ typedef bool store_change(void *arg, const char *id, json_t *value);
 typedef void store_changed(void *arg, enum mh_err err, size_t changed, size_t missed);
 void store_change_all(struct store *s, const char *kind, store_change *change,
                       store_changed *done, void *arg);
+
+/* ---- What other engines change ------------------------------------------------------ */
+
+/* An entry is now `value` (borrowed), or removed: NULL. It may be what it was, or this
+ * engine's own. False: not now, tell me again. */
+typedef bool store_heard(void *arg, const char *id, const json_t *value);
+struct store_follower { const char *kind; store_heard *heard; void *arg; };
+
+/* Notes the present revision; what is loaded after this is as new, or newer. */
+void store_begin(struct store *s, store_done *done, void *arg);
+
+/* From now on. `followers` end with a NULL kind; borrowed until store_unfollow(), which
+ * comes before the loop ends. May be called again: it changes nothing then. */
+void store_follow(struct store *s, uv_loop_t *loop, const struct store_follower *followers);
+void store_unfollow(struct store *s);

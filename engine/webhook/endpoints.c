@@ -90,16 +90,25 @@ void endpoints_free(struct endpoints *es)
 
 /* ---- Loading at start ---------------------------------------------------------------------- */
 
+/* The parts of a stored endpoint; the caller wipes *keys. */
+static enum mh_err read_stored(const struct endpoints *es, const char *id, const json_t *stored,
+                               json_t **json, struct keyring *keys)
+{
+    *json = json_object_get(stored, "endpoint");
+    if (json_is_object(*json) && id_valid(id) &&
+        keyring_load(keys, es->spec.vault, id, stored) == MH_OK)
+        return MH_OK;
+    LOG_ERROR("webhook_not_loaded", "webhook=%s reason=\"not readable with this master key\"", id);
+    return MH_INVALID;
+}
+
 static void load_one(struct endpoints *es, const char *id, const json_t *stored)
 {
     struct keyring keys;
-    json_t        *json = json_object_get(stored, "endpoint");
+    json_t        *json;
 
-    if (!json_is_object(json) || !id_valid(id) ||
-        keyring_load(&keys, es->spec.vault, id, stored) != MH_OK) {
-        LOG_ERROR("webhook_not_loaded", "webhook=%s reason=\"not readable with this master key\"", id);
+    if (read_stored(es, id, stored, &json, &keys) != MH_OK)
         return;
-    }
     struct endpoint *e = endpoint_new(es, id, json_text_of(stored, "org_id", "default"),
                                       json_deep_copy(json));
     e->keys = keys;
@@ -203,8 +212,10 @@ static void on_created(void *arg, enum mh_err err)
     json_t          *answer = NULL;
 
     if (err == MH_OK) {
-        target_ref(&e->target);             /* the registry's own */
-        begin_serving(e);
+        if (map_get(&e->owner->all, e->target.id) == NULL) {    /* else heard of meanwhile */
+            target_ref(&e->target);         /* the registry's own */
+            begin_serving(e);
+        }
         answer = endpoint_describe(e);
         json_put(answer, "secret", json_string(e->keys.secret[0].text));
     }
@@ -246,14 +257,14 @@ static bool same_text(const json_t *a, const json_t *b, const char *key)
     return strcmp(json_text_of(a, key, ""), json_text_of(b, key, "")) == 0;
 }
 
-static void take_over(struct endpoint *e, const struct op *op)
+static void take_over(struct endpoint *e, json_t *json, const struct keyring *keys, bool anew)
 {
-    bool renewed = op->anew || !e->active || !same_text(e->json, op->merged, "url");
+    bool renewed = anew || !e->active || !same_text(e->json, json, "url");
 
-    json_incref(op->merged);
+    json_incref(json);
     json_decref(e->json);
-    e->json = op->merged;
-    e->keys = op->keys;
+    e->json = json;
+    e->keys = *keys;
     endpoint_apply(e, &e->owner->spec.most);
     if (renewed && e->active)
         life_renew(e);
@@ -268,7 +279,7 @@ static void on_changed(void *arg, enum mh_err err)
     json_t          *answer = NULL;
 
     if (err == MH_OK && !e->target.retired)
-        take_over(e, op);
+        take_over(e, op->merged, &op->keys, op->anew);
     end_change(e);
     if (err == MH_OK)
         answer = endpoint_describe(e);
@@ -342,6 +353,45 @@ void endpoints_delete(struct endpoints *es, struct endpoint *e, endpoints_done *
 {
     e->deleting = true;
     store_remove(es->spec.store, "webhooks", e->target.id, on_deleted, op_new(e, done, arg));
+}
+
+/* ---- What other engines do -------------------------------------------------------------------- */
+
+/* How an endpoint fares (life.h) is not news: each engine sees its own attempts. */
+static void hear_update(struct endpoint *e, const json_t *stored)
+{
+    struct keyring keys;
+    json_t        *json;
+
+    if (read_stored(e->owner, e->target.id, stored, &json, &keys) != MH_OK)
+        return;
+    if (json_equal(e->json, json)) {
+        e->keys = keys;
+    } else {
+        LOG_INFO("webhook_changed_elsewhere", "webhook=%s", e->target.id);
+        json = json_deep_copy(json);
+        take_over(e, json, &keys, false);
+        json_decref(json);
+    }
+    keyring_wipe(&keys);
+}
+
+bool endpoints_heard(void *arg, const char *id, const json_t *stored)
+{
+    struct endpoints *es = arg;
+    struct endpoint  *e = map_get(&es->all, id);
+
+    if (e != NULL && e->changing)
+        return false;
+    if (stored == NULL && e != NULL) {
+        map_remove(&es->all, id);
+        end_serving(e);
+    } else if (stored != NULL && e != NULL) {
+        hear_update(e, stored);
+    } else if (stored != NULL) {
+        load_one(es, id, stored);
+    }
+    return true;
 }
 
 struct listing { const char *org; json_t *all; };

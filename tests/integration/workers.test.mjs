@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { build, Engine, folder } from './lib/engine.mjs';
 import { freePort } from './lib/port.mjs';
+import { Producer } from './lib/producer.mjs';
+import { Receiver } from './lib/receiver.mjs';
 import { eventually, within } from './lib/wait.mjs';
 
 const WORKERS = 3;
@@ -24,12 +26,39 @@ const gone = (pid) => !existsSync(`/proc/${pid}`)
 
 describe('an engine of several workers', () => {
   const engine = new Engine({ flags: FLAGS });
-  before(() => engine.start());
-  after(() => engine.stop());
+  const receiver = new Receiver();
+  before(async () => {
+    await receiver.start();
+    await engine.start();
+  });
+  after(async () => {
+    await engine.stop();
+    await receiver.stop();
+  });
 
   test('says ready once, when each of them serves', () => {
     assert.equal(workersOf(engine.pid).length, WORKERS);
     assert.equal(engine.lines.filter((line) => /event=worker_serves/.test(line)).length, WORKERS);
+  });
+
+  test('gives events that one of them took and lost, when it was killed, to the others', async () => {
+    await engine.webhook(receiver.url);
+    const seen = await Promise.all(Array.from({ length: 12 }, () => engine.get('/api/webhooks')));
+    assert.ok(seen.every((got) => got.json.items.length === 1), 'every worker knows it, whoever answers');
+    const producer = new Producer().start([engine], { lines: 6 });
+    await eventually(() => producer.accepted.size > 100, '100 accepted events');
+    const [victim] = workersOf(engine.pid);
+    process.kill(victim, 'SIGKILL');
+    await engine.logged(/event=worker_ended.*signal 9/);
+    await eventually(() => workersOf(engine.pid).length === WORKERS, 'a worker in its place');
+    assert.ok(!workersOf(engine.pid).includes(victim));
+    const before = producer.accepted.size;
+    await eventually(() => producer.accepted.size > before + 50, 'events after that');
+    const accepted = await producer.stop();
+    await receiver.until((all) => {
+      const seen = new Set(all.map((r) => r.json.id));
+      return [...accepted.keys()].every((id) => seen.has(id));
+    }, 'every accepted event');
   });
 
   test('refuses its port to another moonhook that would share it', async () => {
