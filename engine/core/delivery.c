@@ -130,14 +130,16 @@ static json_t *record_head(const struct event *e, const char *target_id, const c
 
 char *delivery_record(const struct delivery *d)
 {
-    char at[CLOCK_TEXT_BYTES], next[CLOCK_TEXT_BYTES + 2] = "null";
+    char at[CLOCK_TEXT_BYTES], next[CLOCK_TEXT_BYTES + 2] = "null", round[32] = "";
 
     if (d->next_ms > 0) {
         clock_format(d->next_ms, at);
         snprintf(next, sizeof next, "\"%s\"", at);
     }
-    return mem_printf("{\"event\":\"%s\",\"status\":\"%s\",\"attempts\":[%s],"
-                      "\"next_attempt_at\":%s}", d->event->type, status_of(d),
+    if (d->round > 0)
+        snprintf(round, sizeof round, "\"round\":%u,", d->round);
+    return mem_printf("{\"event\":\"%s\",\"status\":\"%s\",%s\"attempts\":[%s],"
+                      "\"next_attempt_at\":%s}", d->event->type, status_of(d), round,
                       d->attempts ? d->attempts : "", next);
 }
 
@@ -158,6 +160,8 @@ void delivery_restore(struct delivery *d, const json_t *record)
         return;
     d->attempts = delivery_facts(json_incref(attempts));    /* brackets go as braces do */
     d->number = (unsigned)json_array_size(attempts) + 1;
+    d->round = json_bool_of(record, "again", false) ? d->number - 1
+                                                    : (unsigned)json_int_of(record, "round", 0);
     for (size_t i = 0; i < json_array_size(attempts); i++)
         d->kills += json_bool_of(json_object_get(json_array_get(attempts, i), "error"), "killed", false);
 }

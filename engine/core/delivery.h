@@ -19,6 +19,8 @@ struct delivery {
     struct event  *event;                   /* counted */
     struct target *target;                  /* counted */
     unsigned       number;                  /* of the present attempt, from 1 */
+    unsigned       round;                   /* attempts before an operator wanted it again, the
+                                             * last time: the schedule goes by those since */
     unsigned       kills;                   /* ended attempts that ended a plugin's process */
     char          *attempts;                /* the ended ones: JSON objects, separated by commas;
                                              * NULL before the first */
@@ -53,13 +55,15 @@ char *delivery_facts(json_t *object);
 void delivery_add_attempt(struct delivery *d, bool ok, char *facts);
 
 /* The record as Redis keeps it: JSON text that the caller frees. What its key tells
- * (ids, org, target) is not in it; delivery_record_pending() has that. */
+ * (ids, org, target) is not in it; delivery_record_pending() has that. Its first "status"
+ * is its own: scripts find and change it in the text. "round" is in it where not 0;
+ * "again" means that an operator wanted it since and the next attempt begins a round. */
 char *delivery_record(const struct delivery *d);
 
 /* The record, as REST shows it, of a delivery that has made no attempt yet. */
 json_t *delivery_record_pending(const struct event *e, const char *target_id, const char *kind);
 
-/* Takes over the past attempts of a stored record (borrowed). */
+/* Takes over the past attempts of a stored record (borrowed), and their rounds. */
 void delivery_restore(struct delivery *d, const json_t *record);
 
 /* Text for a record: at most DELIVERY_TEXT_MAX bytes of UTF-8, the rest cut. */

@@ -222,7 +222,7 @@ static uint32_t random32(void)
 /* Decides what comes after a failed attempt. */
 static void plan_retry(struct delivery *d, const struct outcome *o)
 {
-    int64_t delay = schedule_delay_ms(d->target->schedule, d->number, random32());
+    int64_t delay = schedule_delay_ms(d->target->schedule, d->number - d->round, random32());
 
     if (o->never || delay < 0) {
         d->verdict = VERDICT_DEAD;

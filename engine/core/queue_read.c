@@ -261,8 +261,9 @@ const char *queue_target_kind(const char *target_id)
     return strncmp(target_id, "wh_", 3) == 0 ? "webhook" : "plugin";
 }
 
-/* What the key alone tells of a delivery, and all there is before an attempt ended. */
-static json_t *pending_record(struct queue *q, const char *key)
+/* What the key tells of a delivery, which is all there is before an attempt ended; then
+ * what is stored (borrowed, may be NULL), and what memory knows better. */
+static json_t *whole_record(struct queue *q, const char *key, json_t *stored)
 {
     struct delivery_parts parts;
     struct delivery      *d = map_get(&q->owned, key);
@@ -276,6 +277,9 @@ static json_t *pending_record(struct queue *q, const char *key)
         memcpy(e.type, d->event->type, sizeof e.type);
     json_t *record = delivery_record_pending(&e, parts.target_id,
                                              queue_target_kind(parts.target_id));
+    if (stored != NULL)
+        json_object_update(record, stored);
+    json_object_del(record, "again");       /* the queue's own mark */
     if (d != NULL && d->started_us > 0)
         json_put(record, "status", json_string("delivering"));
     return record;
@@ -304,9 +308,7 @@ static void on_records(void *arg, enum mh_err err, const redisReply *reply)
         json_t *stored = parse_record(reply->element[i]);
         /* A log's entries had a record: without one they are past retention. */
         json_t *record = stored || r->event
-            ? pending_record(r->q, json_string_value(json_array_get(r->keys, i))) : NULL;
-        if (record != NULL && stored != NULL)
-            json_object_update(record, stored);
+            ? whole_record(r->q, json_string_value(json_array_get(r->keys, i)), stored) : NULL;
         json_decref(stored);
         if (record == NULL)
             continue;
@@ -498,11 +500,12 @@ void queue_retry(struct queue *q, const char *key, queue_accepted *done, void *a
 
     *a = (struct again){ q, done, arg };
     command_init(&c);
-    command_text(&c, "4");
+    command_text(&c, "5");
     queue_key(q, &c, "due");
     queue_key(q, &c, "dead");
     queue_key(q, &c, "engines");
     command_format(&c, "%s:{q}:event:%.*s", q->spec.prefix, (int)(tilde ? tilde - key : 0), key);
+    queue_key2(q, &c, "delivery", key);
     command_text(&c, key);
     queue_key2(q, &c, "own", "");
     struct redis_args args = command_args(&c);

@@ -74,6 +74,19 @@ describe('a delivery', () => {
     assert.deepEqual(await engine.ok(200, engine.get(`/api/deliveries/${id}`)), delivery);
   });
 
+  test('that is dead and made again has the whole schedule before it', async () => {
+    receiver.answer = () => ({ status: 503 });
+    await engine.webhook(receiver.url);
+    const event = await engine.event('alert');
+    for (const attempts of [3, 6, 9]) {
+      const { id } = await ended(engine, event, 'dead');
+      const made = (await engine.get(`/api/deliveries/${id}`)).json.attempts.length;
+      assert.equal(made, attempts);
+      await engine.ok(202, engine.post(`/api/deliveries/${id}/retry`));
+      await receiver.got(attempts + 1);
+    }
+  });
+
   test('that is under way is not begun a second time', async () => {
     let release;
     receiver.answer = () => new Promise((resolve) => { release = () => resolve({}); });

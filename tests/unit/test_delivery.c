@@ -82,6 +82,35 @@ TEST(what_is_no_text_is_called_binary)
     assert_text("a\0b", 3, "(binary)");
 }
 
+static void release(struct target *t) { (void)t; }
+
+/* What a record says of the attempts before the present round, when it is restored. */
+static void assert_round(const char *text, unsigned number, unsigned round)
+{
+    static const struct target_ops ops = { .release = release };
+    struct target     target;
+    struct event      event = { .refs = 2, .id = "evt_1", .org = "acme" };
+    struct json_fault fault;
+    json_t           *record = NULL;
+
+    target_init(&target, &ops, "wh_1", "acme");
+    struct delivery *d = delivery_new(&event, &target);
+    assert_int_equal(json_parse_stored(text, strlen(text), &record, &fault), MH_OK);
+    delivery_restore(d, record);
+    assert_int_equal(d->number, number);
+    assert_int_equal(d->round, round);
+    json_decref(record);
+    delivery_free(d);
+}
+
+TEST(a_round_begins_where_an_operator_wanted_it_again)
+{
+    assert_round("{\"attempts\":[]}", 1, 0);
+    assert_round("{\"attempts\":[{\"number\":1}]}", 2, 0);
+    assert_round("{\"attempts\":[{},{},{}],\"again\":true}", 4, 3);
+    assert_round("{\"round\":2,\"attempts\":[{},{},{}]}", 4, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -92,6 +121,7 @@ int main(void)
         RUN(short_text_is_kept_whole),
         RUN(long_text_is_cut_between_characters),
         RUN(what_is_no_text_is_called_binary),
+        RUN(a_round_begins_where_an_operator_wanted_it_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
