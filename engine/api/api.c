@@ -2,6 +2,7 @@
 #include "api/api.h"
 
 #include "api/routes.h"
+#include "base/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,6 +124,21 @@ enum mh_err api_org(struct api_call *c, const char **org)
         return MH_OK;
     api_problem(c, MH_FORBIDDEN, "the API key belongs to another org");
     return MH_FORBIDDEN;
+}
+
+enum mh_err api_query_time(struct api_call *c, const char *name, int64_t otherwise,
+                           int64_t *unix_ms)
+{
+    const char *text = http_request_query(c->http, name);
+    char        detail[120];
+
+    *unix_ms = otherwise;
+    if (text == NULL || clock_parse(text, unix_ms) == MH_OK)
+        return MH_OK;
+    snprintf(detail, sizeof detail, "%s: must be a time as RFC 3339 writes it: 2026-01-22T10:00:00Z",
+             name);
+    api_problem(c, MH_UNPROCESSABLE, detail);
+    return MH_UNPROCESSABLE;
 }
 
 int64_t api_query_int(const struct api_call *c, const char *name, int64_t otherwise, int64_t min,

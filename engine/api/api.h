@@ -64,6 +64,11 @@ void api_answer_or_problem(void *call, enum mh_err err, json_t *answer);
  * for it; the problem is then answered. */
 MH_MUST_USE enum mh_err api_org(struct api_call *c, const char **org);
 
+/* A time in the query (RFC 3339); `otherwise` where there is none. MH_UNPROCESSABLE: the
+ * problem is answered. */
+MH_MUST_USE enum mh_err api_query_time(struct api_call *c, const char *name, int64_t otherwise,
+                                       int64_t *unix_ms);
+
 /* A number in the query, within bounds. */
 int64_t api_query_int(const struct api_call *c, const char *name, int64_t otherwise, int64_t min,
                       int64_t max);

@@ -239,6 +239,32 @@ void events_batch(struct api_call *c)
     batch_end_one(b);
 }
 
+/* ---- All of them ------------------------------------------------------------------------------ */
+
+static void on_events_read(void *arg, enum mh_err err, json_t *list)
+{
+    struct api_call *c = arg;
+
+    if (err == MH_OK)
+        api_answer(c, 200, json_incref(list));
+    else
+        api_problem(c, err, err == MH_INVALID ? "cursor: is not the `next` of a page" : NULL);
+}
+
+void events_list(struct api_call *c)
+{
+    static const int64_t      END_OF_TIME_MS = 253402300799999;     /* of the year 9999 */
+    struct queue_events_query query = { .org = c->org };
+
+    if (api_query_time(c, "since", 0, &query.since_ms) != MH_OK ||
+        api_query_time(c, "until", END_OF_TIME_MS, &query.until_ms) != MH_OK)
+        return;
+    query.type = http_request_query(c->http, "event");
+    query.after = http_request_query(c->http, "cursor");
+    query.limit = (size_t)api_query_int(c, "limit", 50, 1, 200);
+    queue_read_events(c->api->queue, &query, on_events_read, c);
+}
+
 /* ---- Its story -------------------------------------------------------------------------------- */
 
 static void on_event_read(void *arg, enum mh_err err, json_t *event)

@@ -15,6 +15,7 @@
 #define ANY      NULL, NULL
 
 #define PAGE "limit: how many, 1 to 200; cursor: `next` of the page before; org_id: for an admin key"
+#define WINDOW "since: accepted then or later (RFC 3339); until: accepted before"
 #define ORG  "org_id: for an admin key, whose"
 
 const struct route routes[] = {
@@ -22,6 +23,9 @@ const struct route routes[] = {
       "Accept an event", "wait: milliseconds to wait for the results of plugin hooks" },
     { "POST", "/api/events/batch", "events:write", events_batch, BODY_RAW, ANY, 200,
       "Accept up to 1000 events: a JSON array or NDJSON; an outcome per item", NULL },
+    { "GET", "/api/events", "events:read", events_list, BODY_NONE, ANY, 200,
+      "Events of an org, newest first", PAGE "; event: only this type (a page may then hold fewer); "
+      WINDOW },
     { "GET", "/api/events/{id}", "events:read", events_get, BODY_NONE, ANY, 200,
       "An event and the story of its deliveries", ORG },
     { "POST", "/api/webhooks", "webhooks:write", webhooks_post, BODY_JSON, ENDPOINT, 201,

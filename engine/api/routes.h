@@ -30,6 +30,7 @@ MH_MUST_USE enum mh_err route_find(const char *method, const char *path, const s
 /* Handlers, by the file that has them. */
 void events_post(struct api_call *c);               /* events.c */
 void events_batch(struct api_call *c);
+void events_list(struct api_call *c);
 void events_get(struct api_call *c);
 void webhooks_post(struct api_call *c);             /* webhooks.c */
 void webhooks_list(struct api_call *c);

@@ -11,14 +11,20 @@
 
 static void on_tick(struct timer *t);
 
+struct redis_script queue_script(const char *name)
+{
+    for (const struct embedded *e = embedded_redis_scripts; e->name != NULL; e++)
+        if (strcmp(e->name, name) == 0)
+            return (struct redis_script){ .name = e->name, .source = e->text };
+    abort();
+}
+
 static void find_scripts(struct queue *q)
 {
     static const char *const names[SCRIPT_COUNT] = { "accept.lua", "finish.lua", "leave.lua",
-                                                     "log.lua", "retry.lua", "tick.lua" };
+                                                     "log.lua", "page.lua", "retry.lua", "tick.lua" };
     for (int i = 0; i < SCRIPT_COUNT; i++)
-        for (const struct embedded *e = embedded_redis_scripts; e->name != NULL; e++)
-            if (strcmp(e->name, names[i]) == 0)
-                q->scripts[i] = (struct redis_script){ .name = e->name, .source = e->text };
+        q->scripts[i] = queue_script(names[i]);
 }
 
 void queue_new(uv_loop_t *loop, const struct queue_spec *spec, struct queue **out)

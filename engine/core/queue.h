@@ -18,12 +18,16 @@
  *      records are resent after a loss of the connection.
  *  I6  An engine holds at most max_owned deliveries; accepted ones beyond that go
  *      to the due set and are claimed when there is room (Q6).
- *  I7  Commands per batch are constant but for one SET per event and one per
- *      record (Q4).
+ *  I7  Commands per batch are constant but for one SET per event, one ZADD per org and one
+ *      SET per record (Q4).
+ *  I8  An event is in its org's index from its acceptance until it is forgotten, under the
+ *      time that Redis accepted it at and its id. Time and id are its place: pages go on
+ *      behind a place and so neither repeat nor skip, whatever comes and goes meanwhile.
  *
  * Keys, all with the hash tag {q} and so in one slot (Q8):
  *   mh:{q}:event:<org>/<event>       first line {"accepted_ms","targets":[..],"hops"?,
  *                                    "caused_by"?}, second line the envelope
+ *   mh:{q}:events:<org>              the index: sorted set of event ids by acceptance in ms
  *   mh:{q}:delivery:<delivery key>   the record, once an attempt was made
  *   mh:{q}:due, :dead                sorted sets of delivery keys by time in ms
  *   mh:{q}:repeats                   calls of accept that met an event they knew
@@ -97,6 +101,17 @@ typedef void queue_read_done(void *arg, enum mh_err err, json_t *value);
 /* {"id","event",...,"data", "deliveries":[records]}; MH_NOT_FOUND. */
 void queue_read_event(struct queue *q, const char *org, const char *event_id,
                       queue_read_done *done, void *arg);
+/* {"items":[{"id","event","timestamp","org_id","deliveries": how many}, newest first],
+ * "next":cursor|null}. MH_INVALID: a cursor that is none. */
+struct queue_events_query {
+    const char *org;
+    const char *type;                       /* only these; NULL: all. A page may hold fewer then */
+    int64_t     since_ms, until_ms;         /* since is taken in, until left out */
+    const char *after;                      /* a cursor, or NULL */
+    size_t      limit;
+};
+void queue_read_events(struct queue *q, const struct queue_events_query *query,
+                       queue_read_done *done, void *arg);
 /* The record; MH_NOT_FOUND. */
 void queue_read_delivery(struct queue *q, const char *key, queue_read_done *done, void *arg);
 /* {"items":[records, newest first],"next":cursor|null}; `after`: a cursor or NULL. */

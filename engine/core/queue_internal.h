@@ -6,8 +6,8 @@
 #include "core/command.h"
 #include "core/queue.h"
 
-enum queue_script { SCRIPT_ACCEPT, SCRIPT_FINISH, SCRIPT_LEAVE, SCRIPT_LOG, SCRIPT_RETRY,
-                    SCRIPT_TICK, SCRIPT_COUNT };
+enum queue_script { SCRIPT_ACCEPT, SCRIPT_FINISH, SCRIPT_LEAVE, SCRIPT_LOG, SCRIPT_PAGE,
+                    SCRIPT_RETRY, SCRIPT_TICK, SCRIPT_COUNT };
 
 struct queue {
     struct queue_spec   spec;
@@ -31,6 +31,9 @@ struct queue {
     void               *left_arg;
 };
 
+/* The script of this file name in core/redis/. */
+struct redis_script queue_script(const char *name);
+
 /* "mh:{q}:NAME" as the next argument. */
 void queue_key(struct queue *q, struct command *c, const char *name);
 void queue_key2(struct queue *q, struct command *c, const char *name, const char *rest);
@@ -47,3 +50,37 @@ void queue_stale(struct queue *q, unsigned era);
 void queue_flush(struct timer *flush);                      /* sends what waits, in batches */
 void queue_claim_more(struct queue *q);                     /* there is room again */
 void queue_load(struct queue *q, const redisReply *keys);   /* claimed keys to deliveries */
+
+/* ---- Stored events --------------------------------------------------------------- */
+
+struct stored_event { json_t *head; const char *envelope; size_t envelope_bytes; };
+
+/* Borrows the reply's text; the caller owns out->head. MH_NOT_FOUND: there is none. */
+MH_MUST_USE enum mh_err queue_split_event(const redisReply *reply, struct stored_event *out);
+
+/* ---- The index (queue_index.c) ------------------------------------------------------ */
+
+/* The place of an event in its org's index (I8); id "" stands before the first. As text
+ * it is "<ms>.<id>", and "" before the first. */
+struct place { int64_t ms; char id[MH_ID_BYTES]; };
+
+enum { PLACE_BYTES = MH_ID_BYTES + 24 };
+void place_text(const struct place *p, char out[PLACE_BYTES]);
+MH_MUST_USE enum mh_err place_parse(const char *text, struct place *out);
+
+struct page {                               /* of an index; borrowed */
+    const char  *org;
+    bool         up;                        /* oldest first */
+    int64_t      since_ms, until_ms;        /* since is taken in, until left out */
+    struct place after;
+    size_t       most;
+};
+
+/* The reply, when MH_OK, goes through page_entry(). */
+void queue_page(struct queue *q, const struct page *page, redis_done *done, void *arg);
+
+struct page_entry { struct place place; const redisReply *stored; };
+
+/* Entry `i` of a page; false behind the last. Stored may be nil: see queue_split_event(). */
+bool page_entry(const redisReply *reply, size_t i, struct page_entry *out);
+bool page_has_more(const redisReply *reply);        /* behind its last entry */

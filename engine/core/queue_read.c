@@ -11,10 +11,7 @@ enum { UNKNOWN_TARGET_MS = 5000 };
 
 /* ---- Stored events --------------------------------------------------------------- */
 
-struct stored_event { json_t *head; const char *envelope; size_t envelope_bytes; };
-
-/* Borrows the reply's text; the caller owns out->head. */
-static enum mh_err split_event(const redisReply *reply, struct stored_event *out)
+enum mh_err queue_split_event(const redisReply *reply, struct stored_event *out)
 {
     struct json_fault fault;
 
@@ -145,7 +142,7 @@ static void load_one(struct queue *q, const char *key, const redisReply *stored,
     if (map_get(&q->owned, key) != NULL || delivery_split(key, &parts) != MH_OK)
         return;
     struct target *target = q->spec.find_target(q->spec.arg, parts.target_id);
-    enum mh_err    err = split_event(stored, &found);
+    enum mh_err    err = queue_split_event(stored, &found);
     if (err == MH_OK)
         err = event_from_envelope(found.envelope, found.envelope_bytes, &event);
     if (err != MH_OK) {
@@ -351,7 +348,7 @@ static enum mh_err take_event(struct read *r, const redisReply *reply)
     struct json_fault   fault;
     char                key[DELIVERY_KEY_BYTES];
 
-    enum mh_err err = split_event(reply, &found);
+    enum mh_err err = queue_split_event(reply, &found);
     if (err == MH_OK)
         err = json_parse_stored(found.envelope, found.envelope_bytes, &r->value, &fault);
     if (err != MH_OK) {

@@ -214,6 +214,8 @@ static void send_accepts(struct queue *q)
         add_event_key(q, &b->command, container_of(node, struct pending_accept, node)->event);
     command_text(&b->command, q->engine);
     command_format(&b->command, "%lld", (long long)(q->spec.keep_ms / 1000));
+    queue_key2(q, &b->command, "event", "");
+    queue_key2(q, &b->command, "events", "");
     list_for_each(node, after, &b->items)
         add_accept(q, &b->command, container_of(node, struct pending_accept, node));
     b->coming = q->coming - coming;

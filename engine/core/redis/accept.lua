@@ -1,20 +1,22 @@
 -- accept: stores a batch of events together with their fan-out, all or nothing.
 --
 -- KEYS  engines, own set of this engine, due set, a counter, then one event key per event
--- ARGV  engine id, seconds to keep an event, then per event:
---         record, "own" or "due", number of deliveries, their keys
+-- ARGV  engine id, seconds to keep an event, prefix of event keys and of the orgs' indexes,
+--       then per event: record, "own" or "due", number of deliveries, their keys
+-- Each event enters its org's index in the same call (I8). The indexes are keys that KEYS
+-- does not list; they share the hash tag.
 -- Gives one integer per event: 1 stored, 0 an event of this id was there before.
 -- An event that was there may not have reached the replicas yet: counting it makes this
 -- call a write, behind which WAIT waits for that event, too.
 -- STALE: this engine was declared dead; nothing is written.
 
-local engine, keep_s = ARGV[1], ARGV[2]
+local engine, keep_s, event_prefix, index_prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 if not redis.call('ZSCORE', KEYS[1], engine) then
   return redis.error_reply('STALE engine ' .. engine)
 end
 
 local CHUNK = 1000                  -- arguments per command; Lua's unpack has a limit
-local results, own, due = {}, {}, {}
+local results, own, due, indexes = {}, {}, {}, {}
 local t = redis.call('TIME')
 local now_ms = t[1] * 1000 + math.floor(t[2] / 1000)
 -- As a time and not as a wait, which Redis would write anew for its append-only file.
@@ -26,7 +28,15 @@ local function flush(command, key, list)
   end
 end
 
-local at = 3
+local function index(key)
+  local org, id = key:sub(#event_prefix + 1):match('^([^/]*)/(.*)$')
+  local entries = indexes[org] or {}
+  entries[#entries + 1] = now_ms
+  entries[#entries + 1] = id
+  indexes[org] = entries
+end
+
+local at = 5
 local repeated = false
 for i = 5, #KEYS do
   local record, state, count = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
@@ -39,6 +49,7 @@ for i = 5, #KEYS do
       due[#due + 1] = ARGV[at + 2 + j]
     end
   end
+  if fresh then index(KEYS[i]) end
   results[i - 4] = fresh and 1 or 0
   repeated = repeated or not fresh
   at = at + 3 + count
@@ -46,5 +57,6 @@ end
 
 flush('SADD', KEYS[2], own)
 flush('ZADD', KEYS[3], due)
+for org, entries in pairs(indexes) do flush('ZADD', index_prefix .. org, entries) end
 if repeated then redis.call('INCR', KEYS[4]) end
 return results
