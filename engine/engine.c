@@ -55,6 +55,7 @@ struct engine {
     struct store_follower  followers[4];    /* keys, webhooks, plugins, the end */
     struct queue          *queue;
     struct dispatch       *dispatch;
+    struct replays        *replays;
     struct http_client    *http;
     struct broker         *broker;
     struct keys           *keys;
@@ -307,6 +308,7 @@ static void make_pipeline(struct engine *e)
     dispatch_set_queue(e->dispatch, e->queue);
     e->broker = broker_new(&(struct broker_spec){ .http = e->http, .redis = e->redis,
         .prefix = s->prefix, .dispatch = e->dispatch, .queue = e->queue });
+    e->replays = replays_new(&e->loop, e->queue, e->dispatch);
     list_init(&e->retired_instances);
     e->host_of_plugins = (struct instance_host){ .loop = &e->loop, .broker = e->broker,
         .jail = &e->jail, .program = e->sandbox_program, .retired = &e->retired_instances,
@@ -345,7 +347,8 @@ static void make_targets(struct engine *e)
     e->followers[1] = (struct store_follower){ "webhooks", endpoints_heard, e->endpoints };
     e->followers[2] = (struct store_follower){ "plugins", plugins_heard, e->plugins };
     e->api = (struct api){ .loop = &e->loop, .keys = e->keys, .queue = e->queue,
-        .dispatch = e->dispatch, .plugins = e->plugins, .endpoints = e->endpoints,
+        .dispatch = e->dispatch, .replays = e->replays, .replay_rate = s->replay_rate,
+        .plugins = e->plugins, .endpoints = e->endpoints,
         .broker = e->broker, .rotation = e->rotation, .redis = e->redis, .jail = &e->jail };
 }
 
@@ -452,6 +455,8 @@ static void begin_stop(struct engine *e, int exit_code)
     e->exit_code = exit_code;
     if (e->server != NULL)
         http_server_quiesce(e->server);
+    if (e->replays != NULL)
+        replays_stop(e->replays);
     if (e->dispatch != NULL)
         dispatch_quiesce(e->dispatch);
     uv_update_time(&e->loop);
@@ -473,6 +478,8 @@ static void on_signal(uv_signal_t *handle, int signal)
 
 static void free_all(struct engine *e)
 {
+    if (e->replays != NULL)
+        replays_free(e->replays);
     if (e->queue != NULL)
         queue_free(e->queue);
     uv_run(&e->loop, UV_RUN_DEFAULT);

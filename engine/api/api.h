@@ -9,6 +9,7 @@
 #include "api/keys.h"
 #include "core/dispatch.h"
 #include "core/plugins.h"
+#include "core/replay.h"
 #include "core/rotation.h"
 #include "io/http_server.h"
 #include "webhook/endpoints.h"
@@ -18,12 +19,14 @@ struct api {                                /* what handlers work on; all borrow
     struct keys      *keys;
     struct queue     *queue;
     struct dispatch  *dispatch;
+    struct replays   *replays;
     struct plugins   *plugins;
     struct endpoints *endpoints;
     struct broker    *broker;
     struct rotation  *rotation;
     struct redis     *redis;
     const struct jail *jail;
+    int64_t           replay_rate;          /* of one that names none, deliveries a second */
     bool              ready;                /* everything is loaded */
     bool              draining;
 };

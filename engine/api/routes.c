@@ -12,6 +12,7 @@
 #define FILTER   filter_test_fields, &filter_test_field_count
 #define ROTATE   rotate_fields, &rotate_field_count
 #define KEY      key_fields, &key_field_count
+#define REPLAY   replay_fields_taken, &replay_field_count
 #define ANY      NULL, NULL
 
 #define PAGE "limit: how many, 1 to 200; cursor: `next` of the page before; org_id: for an admin key"
@@ -46,6 +47,17 @@ const struct route routes[] = {
       200, "Make a new secret, shown once; older ones live for `overlap` more", NULL },
     { "GET", "/api/webhooks/{id}/deliveries", "webhooks:read", webhooks_deliveries, BODY_NONE, ANY,
       200, "Deliveries of an endpoint, newest first", PAGE "; status: only these" },
+    { "POST", "/api/webhooks/{id}/replay", "webhooks:write", webhooks_replay, BODY_JSON, REPLAY, 202,
+      "Deliver the events of a time window again: the failed, the missing or all; a job, or, "
+      "dry, the count of what it would deliver", NULL },
+    { "POST", "/api/plugins/{id}/replay", "plugins:write", plugins_replay, BODY_JSON, REPLAY, 202,
+      "The same for a plugin, of the events of one org", NULL },
+    { "GET", "/api/replays", "webhooks:read", replays_get_list, BODY_NONE, ANY, 200,
+      "Replays of an org, newest first", ORG },
+    { "GET", "/api/replays/{id}", "webhooks:read", replays_get, BODY_NONE, ANY, 200,
+      "How far a replay is", ORG },
+    { "DELETE", "/api/replays/{id}", "webhooks:write", replays_delete, BODY_NONE, ANY, 200,
+      "Cancel a replay; what it enqueued is delivered", ORG },
     { "GET", "/api/deliveries/{id}", "events:read", deliveries_get, BODY_NONE, ANY, 200,
       "A delivery: each attempt, what came back, what comes next", ORG },
     { "POST", "/api/deliveries/{id}/retry", "webhooks:write", deliveries_retry, BODY_NONE, ANY, 202,

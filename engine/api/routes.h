@@ -43,6 +43,11 @@ void webhooks_filter_test(struct api_call *c);      /* filter_test.c */
 void webhooks_deliveries(struct api_call *c);
 void deliveries_get(struct api_call *c);            /* deliveries.c */
 void deliveries_retry(struct api_call *c);
+void webhooks_replay(struct api_call *c);           /* replays.c */
+void plugins_replay(struct api_call *c);
+void replays_get_list(struct api_call *c);
+void replays_get(struct api_call *c);
+void replays_delete(struct api_call *c);
 void plugins_get_available(struct api_call *c);     /* plugins.c */
 void plugins_get_installed(struct api_call *c);
 void plugins_post_install(struct api_call *c);
@@ -68,6 +73,6 @@ void openapi_get(struct api_call *c);               /* openapi.c */
 struct endpoint *webhooks_endpoint(struct api_call *c);
 
 extern const struct json_field install_fields[], key_fields[], rotate_fields[],
-                               filter_test_fields[];
+                               filter_test_fields[], replay_fields_taken[];
 extern const size_t            install_field_count, key_field_count, rotate_field_count,
-                               filter_test_field_count;
+                               filter_test_field_count, replay_field_count;

@@ -67,11 +67,17 @@ static void move(struct plugin *p, enum plugin_state to, const char *reason)
 
 /* ---- As a target ----------------------------------------------------------------------- */
 
-static bool wants(struct target *t, struct event *e)
+static bool active(const struct target *t)
 {
-    struct plugin *p = container_of(t, struct plugin, target);
-    return p->state != PLUGIN_STOPPED && manifest_wants(&p->version.manifest, e->type);
+    return container_of(t, struct plugin, target)->state != PLUGIN_STOPPED;
 }
+
+static bool matches(struct target *t, struct event *e)
+{
+    return manifest_wants(&container_of(t, struct plugin, target)->version.manifest, e->type);
+}
+
+static bool wants(struct target *t, struct event *e) { return active(t) && matches(t, e); }
 
 static void end_run(struct run *run, struct outcome *o)
 {
@@ -201,7 +207,8 @@ static void wake(struct target *t)
 }
 
 static const struct target_ops target_ops = {
-    .kind = TARGET_PLUGIN, .kind_name = "plugin", .wants = wants, .attempt = attempt,
+    .kind = TARGET_PLUGIN, .kind_name = "plugin", .wants = wants, .active = active,
+    .matches = matches, .attempt = attempt,
     .release = release, .wake = wake,
 };
 

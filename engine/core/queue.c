@@ -69,6 +69,12 @@ void queue_key2(struct queue *q, struct command *c, const char *name, const char
     command_format(c, "%s:{q}:%s:%s", q->spec.prefix, name, rest);
 }
 
+void queue_key_event_of(struct queue *q, struct command *c, const char *delivery_key)
+{
+    command_format(c, "%s:{q}:event:%.*s", q->spec.prefix, (int)strcspn(delivery_key, "~"),
+                   delivery_key);
+}
+
 void queue_key_log(struct queue *q, struct command *c, const char *org, int org_bytes,
                    const char *target_id)
 {

@@ -23,12 +23,17 @@
  *  I8  An event is in its org's index from its acceptance until it is forgotten, under the
  *      time that Redis accepted it at and its id. Time and id are its place: pages go on
  *      behind a place and so neither repeat nor skip, whatever comes and goes meanwhile.
+ *  I9  A step of a replay makes what it chose due and moves the replay's place, both or
+ *      nothing, and only as the engine that owns it and from the place that it knows: a kill
+ *      at any moment neither skips an event nor takes one twice. It leaves alone what is due
+ *      or owned, so I2 holds.
  *
  * Keys, all with the hash tag {q} and so in one slot (Q8):
  *   mh:{q}:event:<org>/<event>       first line {"accepted_ms","targets":[..],"hops"?,
  *                                    "caused_by"?}, second line the envelope
  *   mh:{q}:events:<org>              the index: sorted set of event ids by acceptance in ms
  *   mh:{q}:delivery:<delivery key>   the record, once an attempt was made
+ *   mh:{q}:replay..                  see core/replay.h
  *   mh:{q}:due, :dead                sorted sets of delivery keys by time in ms
  *   mh:{q}:repeats                   calls of accept that met an event they knew
  *   mh:{q}:engines                   sorted set of engines by last heartbeat

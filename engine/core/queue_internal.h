@@ -38,6 +38,9 @@ struct redis_script queue_script(const char *name);
 void queue_key(struct queue *q, struct command *c, const char *name);
 void queue_key2(struct queue *q, struct command *c, const char *name, const char *rest);
 
+/* The event that a delivery's key names. */
+void queue_key_event_of(struct queue *q, struct command *c, const char *delivery_key);
+
 /* The log of an org's deliveries to a target. */
 void queue_key_log(struct queue *q, struct command *c, const char *org, int org_bytes,
                    const char *target_id);

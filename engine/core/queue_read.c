@@ -193,9 +193,7 @@ static struct load *load_new(struct queue *q, const redisReply *keys)
 
 static void add_pair(struct queue *q, struct command *c, const char *key)
 {
-    const char *tilde = strchr(key, '~');
-
-    command_format(c, "%s:{q}:event:%.*s", q->spec.prefix, (int)(tilde ? tilde - key : 0), key);
+    queue_key_event_of(q, c, key);
     queue_key2(q, c, "delivery", key);
 }
 
@@ -493,7 +491,6 @@ void queue_retry(struct queue *q, const char *key, queue_accepted *done, void *a
 {
     struct command c;
     struct again  *a = mem_alloc(sizeof *a);
-    const char    *tilde = strchr(key, '~');
 
     *a = (struct again){ q, done, arg };
     command_init(&c);
@@ -501,7 +498,7 @@ void queue_retry(struct queue *q, const char *key, queue_accepted *done, void *a
     queue_key(q, &c, "due");
     queue_key(q, &c, "dead");
     queue_key(q, &c, "engines");
-    command_format(&c, "%s:{q}:event:%.*s", q->spec.prefix, (int)(tilde ? tilde - key : 0), key);
+    queue_key_event_of(q, &c, key);
     queue_key2(q, &c, "delivery", key);
     command_text(&c, key);
     queue_key2(q, &c, "own", "");

@@ -99,6 +99,8 @@
       "how long events and their deliveries can be read")                                          \
     X(retention_count, COUNT, "retention-count", "10000", 10, 1LL << 30, "N",                      \
       "deliveries listed per webhook or plugin")                                                   \
+    X(replay_rate, COUNT, "replay-rate", "100", 1, 10000, "N",                                     \
+      "deliveries a second of a replay that does not name its rate")                               \
     X(drain_timeout, DURATION, "drain-timeout", "10s", 0, 600000, "DURATION",                      \
       "how long SIGTERM waits for what is under way")                                              \
     X(log_level, TEXT, "log-level", "info", 0, 0, "debug|info|warn|error", "what is logged")

@@ -19,7 +19,9 @@ enum target_kind { TARGET_PLUGIN, TARGET_WEBHOOK };
 struct target_ops {
     enum target_kind kind;
     const char      *kind_name;             /* "plugin", "webhook" */
-    bool (*wants)(struct target *t, struct event *e);
+    bool (*wants)(struct target *t, struct event *e);     /* active, and it matches */
+    bool (*active)(const struct target *t);
+    bool (*matches)(struct target *t, struct event *e);   /* were it active */
     /* Begins one attempt; dispatch_done() follows exactly once, maybe inside. */
     void (*attempt)(struct target *t, struct delivery *d);
     void (*release)(struct target *t);

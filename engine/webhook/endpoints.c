@@ -28,11 +28,17 @@ struct endpoints_counts *endpoints_counts(struct endpoints *es) { return &es->co
 
 /* ---- As targets ------------------------------------------------------------------------ */
 
-static bool wants(struct target *t, struct event *e)
+static bool active(const struct target *t)
 {
-    const struct endpoint *endpoint = container_of(t, struct endpoint, target);
-    return endpoint->active && endpoint_wants(endpoint->json, e, NULL);
+    return container_of(t, struct endpoint, target)->active;
 }
+
+static bool matches(struct target *t, struct event *e)
+{
+    return endpoint_wants(container_of(t, struct endpoint, target)->json, e, NULL);
+}
+
+static bool wants(struct target *t, struct event *e) { return active(t) && matches(t, e); }
 
 static void on_wake_closed(struct timer *t)
 {
@@ -49,8 +55,8 @@ static void release(struct target *t)
 }
 
 static const struct target_ops ops = {
-    .kind = TARGET_WEBHOOK, .kind_name = "webhook", .wants = wants, .attempt = sender_attempt,
-    .release = release, .may_begin = life_may_begin,
+    .kind = TARGET_WEBHOOK, .kind_name = "webhook", .wants = wants, .active = active,
+    .matches = matches, .attempt = sender_attempt, .release = release, .may_begin = life_may_begin,
 };
 
 /* Takes `json`; not yet a target. */
