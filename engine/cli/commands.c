@@ -35,6 +35,15 @@ static const struct option_spec status_options[] = {
     { 0 },
 };
 
+static const struct option_spec replay_options[] = {
+    VALUE("since", "WHEN", "events accepted then or later: 2h (ago), or 2026-01-22T10:00:00Z"),
+    VALUE("until", "WHEN", "events accepted before; none: until now"),
+    VALUE("only", "WHICH", "failed, which is the default, missing or all"),
+    FLAG("dry-run", "deliver nothing, only count"),
+    VALUE("rate", "N", "deliveries a second; none: what the server has"),
+    { 0 },
+};
+
 static const struct option_spec plugin_install_options[] = {
     VALUE("config", "KEY=VALUE", "one configuration value, or @FILE.json with all; repeatable"),
     { 0 },
@@ -88,6 +97,14 @@ const struct command commands[] = {
       .common = client_options, .min_words = 1, .max_words = 1, .run = cmd_webhook_deliveries },
     { .name = "webhook retry", .arguments = "DELIVERY_ID", .help = "try a delivery again, now",
       .common = client_options, .min_words = 1, .max_words = 1, .run = cmd_webhook_retry },
+
+    { .name = "webhook replay", .arguments = "ID --since WHEN [OPTION]...",
+      .help = "send an endpoint what it missed", .options = replay_options,
+      .common = client_options, .min_words = 1, .max_words = 1, .run = cmd_webhook_replay },
+    { .name = "webhook replays", .arguments = "", .help = "list the replays",
+      .common = client_options, .run = cmd_webhook_replays },
+    { .name = "webhook cancel-replay", .arguments = "REPLAY_ID", .help = "end a replay",
+      .common = client_options, .min_words = 1, .max_words = 1, .run = cmd_webhook_replay_cancel },
 
     { .name = "plugin available", .arguments = "", .help = "list the plugins that can be installed",
       .common = client_options, .run = cmd_plugin_available },

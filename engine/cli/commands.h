@@ -36,6 +36,9 @@ int cmd_webhook_rotate(const struct options *given);
 int cmd_webhook_test(const struct options *given);
 int cmd_webhook_deliveries(const struct options *given);
 int cmd_webhook_retry(const struct options *given);
+int cmd_webhook_replay(const struct options *given);            /* replay.c */
+int cmd_webhook_replays(const struct options *given);
+int cmd_webhook_replay_cancel(const struct options *given);
 
 int cmd_plugin_available(const struct options *given);
 int cmd_plugin_list(const struct options *given);

@@ -1,12 +1,15 @@
 // replay.test.mjs - sending events again: the failed, the missing or all of a time window,
 // as a job that neither skips nor repeats (I9), whatever is killed meanwhile.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { assertProblem, Engine } from './lib/engine.mjs';
+import { assertProblem, build, Engine } from './lib/engine.mjs';
 import { PluginFolder } from './lib/plugins.mjs';
 import { Receiver } from './lib/receiver.mjs';
 import { Redis } from './lib/redis.mjs';
-import { eventually } from './lib/wait.mjs';
+import { eventually, within } from './lib/wait.mjs';
 
 const receiver = new Receiver();
 before(() => receiver.start());
@@ -40,7 +43,7 @@ function counts(requests) {
   return seen;
 }
 
-const once = (ids) => new Map(ids.map((id) => [id, 1]));
+const eachOnce = (ids) => new Map(ids.map((id) => [id, 1]));
 const sorted = (map) => [...map].sort();
 
 describe('a replay', () => {
@@ -77,7 +80,7 @@ describe('a replay', () => {
                      ['done', 10, 10, 10, 5, 5]);
     await receiver.got(5);
     await engine.idle();
-    assert.deepEqual(sorted(counts(receiver.requests)), sorted(once(odd)));
+    assert.deepEqual(sorted(counts(receiver.requests)), sorted(eachOnce(odd)));
     assert.ok((await deliveries(id)).every((d) => d.status === 'delivered'));
     assert.equal(await eventually(async () => await engine.metric('moonhook_deliveries_dead') === 0, 'none dead'), true);
   });
@@ -88,7 +91,7 @@ describe('a replay', () => {
     assert.equal((await finished(client, await replay(client, id, { only: 'all' }))).enqueued, 10);
     await receiver.got(10);
     await engine.idle();
-    assert.deepEqual(sorted(counts(receiver.requests)), sorted(once(ids)));
+    assert.deepEqual(sorted(counts(receiver.requests)), sorted(eachOnce(ids)));
   });
 
   test('of the missing reaches an endpoint that was created later, and its story says so', async () => {
@@ -99,7 +102,7 @@ describe('a replay', () => {
     assert.deepEqual([ended.total, ended.looked, ended.matched, ended.enqueued], [8, 8, 6, 6]);
     await receiver.got(6);
     await engine.idle();
-    assert.deepEqual(sorted(counts(receiver.requests)), sorted(once(ids)));
+    assert.deepEqual(sorted(counts(receiver.requests)), sorted(eachOnce(ids)));
     const story = await client.ok(200, client.get(`/api/events/${ids[0]}`));
     assert.deepEqual(story.deliveries.map((d) => [d.target.id, d.status]), [[id, 'delivered']]);
     assert.equal((await finished(client, await replay(client, id, { only: 'missing' }))).enqueued, 0);
@@ -116,7 +119,7 @@ describe('a replay', () => {
     assert.equal((await finished(client, await replay(client, id, { only: 'missing' }))).enqueued, 3);
     await receiver.got(3);
     await engine.idle();
-    assert.deepEqual(sorted(counts(receiver.requests)), sorted(once(missed)));
+    assert.deepEqual(sorted(counts(receiver.requests)), sorted(eachOnce(missed)));
     assert.ok(first.every((event) => !missed.includes(event)));
   });
 
@@ -161,7 +164,7 @@ describe('a replay', () => {
     assert.deepEqual([ended.enqueued, ended.skipped], [0, 3]);
     open();
     await engine.idle();
-    assert.deepEqual(sorted(counts(receiver.requests)), sorted(once(ids)));
+    assert.deepEqual(sorted(counts(receiver.requests)), sorted(eachOnce(ids)));
   });
 
   test('holds while its endpoint is not active, says so, and can be cancelled', async () => {
@@ -268,6 +271,67 @@ describe('a replay', () => {
   });
 });
 
+describe('moonhook webhook replay', () => {
+  const engine = new Engine({ flags: FAST });
+  before(() => engine.start());
+  after(() => engine.stop());
+  beforeEach(async () => {
+    await engine.forgetWebhooks();
+    receiver.reset();
+  });
+
+  function start(...words) {
+    return spawn(join(build, 'moonhook'), ['webhook', ...words],
+      { env: { PATH: process.env.PATH, MOONHOOK_URL: engine.url, MOONHOOK_KEY: engine.key },
+        stdio: ['ignore', 'pipe', 'pipe'] });
+  }
+
+  async function ended(child) {
+    const chunks = [];
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => chunks.push(data));
+    const [code] = await within(once(child, 'close'), 'the end of the command');
+    return [code, Buffer.concat(chunks).toString()];
+  }
+
+  test('tells what a dry run counted, replays, and lists both', async () => {
+    await send(engine, 5);
+    const { id } = await engine.webhook(receiver.url);
+    const dry = await ended(start('replay', id, '--since', '1h', '--only', 'missing', '--dry-run'));
+    assert.equal(dry[0], 0, dry[1]);
+    assert.match(dry[1], /^rpl_\w+  done  5 would be delivered of 5 events that match; 5 looked at\n$/);
+    const real = await ended(start('replay', id, '--since', long_ago(), '--only=missing'));
+    assert.equal(real[0], 0, real[1]);
+    assert.match(real[1], /^rpl_\w+  done  5 enqueued of 5 events that match; 5 looked at\n$/);
+    await receiver.got(5);
+    const list = await ended(start('replays'));
+    assert.match(list[1], new RegExp(`done +${id} +missing +no +5 +5 +5 `));
+  });
+
+  test('leaves the replay running when it is interrupted, and says how to look', async () => {
+    await send(engine, 3);
+    const { id } = await engine.webhook(receiver.url, { active: false });
+    const child = start('replay', id, '--since', '1h', '--only', 'missing');
+    const running = await eventually(async () =>
+      (await engine.get('/api/replays')).json.items.find((i) => i.status === 'running' && i.held), 'a hold');
+    const end = ended(child);
+    child.kill('SIGINT');
+    const [code, said] = await end;
+    assert.equal(code, 0, said);
+    assert.match(said, new RegExp(`^${running.id} goes on; .*replays.*\n.*cancel-replay ${running.id} ends it\n$`));
+    assert.equal((await job(engine, running)).status, 'running');
+    assert.deepEqual(await ended(start('cancel-replay', running.id)), [0, 'cancelled; what it enqueued is delivered\n']);
+  });
+
+  for (const [why, words, said] of [
+    ['without --since', [], /takes --since/], ['with a time that is none', ['--since', 'soon'], /neither a time/],
+    ['with a rate that is none', ['--since', '1h', '--rate', 'fast'], /not a number/]])
+    test(`${why} is a usage error`, async () => {
+      const [code, text] = await ended(start('replay', 'wh_1', ...words));
+      assert.equal(code, 2);
+      assert.match(text, said);
+    });
+});
+
 // The receiver answers nothing until the kill, and the endpoint has one attempt at a time
 // per engine: what has arrived until then is under way and may come twice (Q2). All else
 // comes exactly once.
@@ -298,7 +362,7 @@ async function killedInTheMiddle(engine, { join = async () => engine, kill }) {
     assert.ok(seen.get(interrupted) <= 2);
     seen.set(interrupted, 1);
   }
-  assert.deepEqual(sorted(seen), sorted(once(ids)));
+  assert.deepEqual(sorted(seen), sorted(eachOnce(ids)));
 }
 
 test('an engine that is killed in the middle of a replay goes on where it was (I9)', async () => {
