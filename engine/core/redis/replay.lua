@@ -46,10 +46,11 @@ end
 local function add_target(key, stored)
   local head = stored:match('^[^\n]*')
   if head:match('"targets":%[([^%]]*)'):find('"' .. target .. '"', 1, true) then return end
+  local rest = stored:sub(#head + 1)
   head = head:gsub('"targets":%[([^%]]*)%]', function(list)
     return '"targets":[' .. list .. (list == '' and '' or ',') .. '"' .. target .. '"]'
   end, 1)
-  redis.call('SET', key, head .. stored:sub(stored:find('\n', 1, true)), 'KEEPTTL')
+  redis.call('SET', key, head .. rest, 'KEEPTTL')
 end
 
 local function begin_round(key, record)
