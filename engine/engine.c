@@ -342,7 +342,7 @@ static void make_targets(struct engine *e)
         .watch = s->watch });
     e->rotation = rotation_new(&(struct rotation_spec){
         .loop = &e->loop, .vault = e->vault, .store = e->store, .redis = e->redis,
-        .kinds = sealed_kinds, .own_redis = e->redis_server != NULL });
+        .queue = e->queue, .kinds = sealed_kinds, .own_redis = e->redis_server != NULL });
     e->followers[0] = (struct store_follower){ "keys", keys_heard, e->keys };
     e->followers[1] = (struct store_follower){ "webhooks", endpoints_heard, e->endpoints };
     e->followers[2] = (struct store_follower){ "plugins", plugins_heard, e->plugins };

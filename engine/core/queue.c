@@ -187,6 +187,7 @@ static void take_tick(struct queue *q, const redisReply *reply)
         return;
     q->due = integer_of(reply->element[2]);
     q->dead = integer_of(reply->element[3]);
+    q->engines = integer_of(reply->element[4]);
     if (!q->joined)
         on_joined(q);
     const redisReply *claimed = reply->element[0];
@@ -283,5 +284,5 @@ void queue_leave(struct queue *q, void (*left)(void *arg), void *arg)
 
 struct queue_stats queue_stats(const struct queue *q)
 {
-    return (struct queue_stats){ q->owned.count, q->due, q->dead, q->joined };
+    return (struct queue_stats){ q->owned.count, q->due, q->dead, q->engines, q->joined };
 }

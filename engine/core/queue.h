@@ -141,5 +141,6 @@ size_t queue_unwritten(const struct queue *q);
 /* "webhook" or "plugin", by the form of the id. */
 const char *queue_target_kind(const char *target_id);
 
-struct queue_stats { size_t owned; int64_t due, dead; bool joined; };
+/* due, dead, engines (this one among them): as of the last heartbeat. */
+struct queue_stats { size_t owned; int64_t due, dead, engines; bool joined; };
 struct queue_stats queue_stats(const struct queue *q);

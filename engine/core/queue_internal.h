@@ -26,7 +26,7 @@ struct queue {
     size_t              accept_count, finish_count;
     bool                accepting, finishing;   /* a batch of each is under way */
     size_t              coming;                 /* places promised to batches under way (I6) */
-    int64_t             due, dead;              /* sizes, as of the last tick */
+    int64_t             due, dead, engines;     /* numbers of, as of the last tick */
     void              (*left)(void *arg);
     void               *left_arg;
 };

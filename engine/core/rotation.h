@@ -13,6 +13,7 @@
  * opens nothing of today's disk; another Redis is its operator's. */
 #pragma once
 
+#include "core/queue.h"
 #include "core/store.h"
 #include "core/vault.h"
 
@@ -30,6 +31,7 @@ struct rotation_spec {
     struct vault               *vault;
     struct store               *store;
     struct redis               *redis;
+    const struct queue         *queue;      /* knows how many engines there are */
     const struct rotation_kind *kinds;      /* `kind` NULL at the end */
     bool                        own_redis;  /* its append-only file is written anew */
 };
@@ -42,8 +44,9 @@ void rotation_free(struct rotation *r);
 typedef void rotation_done(void *arg, enum mh_err err, json_t *answer);
 
 /* Makes a new key (unless one is half in place, or the environment gives two) and seals
- * all under it. MH_CONFLICT while one is under way, or when the environment gives one
- * key only. May be called before it returns. */
+ * all under it. MH_CONFLICT while one is under way, when the environment gives one key
+ * only, and where other engines live that would go on sealing under the key of a file
+ * that they have read. May be called before it returns. */
 void rotation_run(struct rotation *r, rotation_done *done, void *arg);
 /* Goes on with what a crash interrupted, if there is such; the log tells how it ended. */
 void rotation_resume(struct rotation *r);

@@ -223,7 +223,7 @@ describe('paths and methods', () => {
       assertProblem(await engine.get(path), 404);
     });
 
-  for (const [method, path, allow] of [['DELETE', '/api/events', 'POST'],
+  for (const [method, path, allow] of [['DELETE', '/api/events', 'POST, GET'],
     ['POST', '/api/events/x', 'GET'], ['PUT', '/api/webhooks', 'POST, GET'],
     ['POST', '/healthz', 'GET']])
     test(`${method} ${path} is a 405 that allows ${allow}`, async () => {

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { build, Engine, folder } from './lib/engine.mjs';
+import { assertProblem, build, Engine, folder } from './lib/engine.mjs';
 import { freePort } from './lib/port.mjs';
 import { Producer } from './lib/producer.mjs';
 import { Receiver } from './lib/receiver.mjs';
@@ -59,6 +59,12 @@ describe('an engine of several workers', () => {
       const seen = new Set(all.map((r) => r.json.id));
       return [...accepted.keys()].every((id) => seen.has(id));
     }, 'every accepted event');
+  });
+
+  test('keeps its master key, of which each worker has a copy in memory, and says how to change it', async () => {
+    const got = await engine.post('/api/keys/rotate-master');
+    assertProblem(got, 409);
+    assert.match(got.json.detail, /MOONHOOK_MASTER_KEY=NEW,FORMER/);
   });
 
   test('refuses its port to another moonhook that would share it', async () => {

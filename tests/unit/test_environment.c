@@ -15,7 +15,7 @@ TEST(what_libraries_would_obey_is_forgotten)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        setenv(names[i], "/nonexistent", 1);
+        setenv(names[i], "/nonexistent/file", 1);
     environment_forget();
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (getenv(names[i]) != NULL)

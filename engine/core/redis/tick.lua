@@ -5,7 +5,7 @@
 -- ARGV  engine id, "join" or "stay", ms of silence after which an engine is
 --       dead, most deliveries to claim, prefix of the engines' own sets
 -- Gives { claimed keys, ms until the next one is due (-1: none), size of the due
--- set, size of the dead set, size of the own set }.
+-- set, size of the dead set, number of engines }.
 -- STALE: "stay", but this engine is not known: it was declared dead, or Redis lost
 -- its data. It drops what it holds and joins anew.
 --
@@ -54,4 +54,4 @@ local wait_ms = -1
 local first = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
 if first[2] then wait_ms = math.max(0, math.floor(tonumber(first[2]) - now_ms)) end
 return { claimed, wait_ms, redis.call('ZCARD', KEYS[3]), redis.call('ZCARD', KEYS[4]),
-         redis.call('SCARD', KEYS[2]) }
+         redis.call('ZCARD', KEYS[1]) }
