@@ -7,6 +7,7 @@ import { cpSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { promisify } from 'node:util';
+import { Webhook } from 'standardwebhooks';
 import { filesBelow, opens, redisCli } from './lib/disk.mjs';
 import { assertProblem, build, Engine, folder } from './lib/engine.mjs';
 import { answerAsSlack, PluginFolder, resultOf } from './lib/plugins.mjs';
@@ -263,4 +264,24 @@ test('an engine that crashes leaves no picture of its memory', async () => {
   await engine.start();
   assert.match(readFileSync(`/proc/${engine.pid}/limits`, 'utf8'), /^Max core file size +0 +0 /m);
   await engine.stop();
+});
+
+describe('an endpoint with several keys', () => {
+  const engine = new Engine();
+  before(() => engine.start());
+  after(() => engine.stop());
+
+  test('keeps every one of them over a change of the master key', async () => {
+    const { id, secret: older, public_key: key } = await engine.webhook(receiver.url, { ed25519: true });
+    const { secret } = await engine.ok(200, engine.post(`/api/webhooks/${id}/rotate-secret`));
+    const { secrets } = await engine.ok(200, engine.post(ROTATE));
+    assert.equal(secrets, 3);
+    await engine.stop();
+    await engine.start();
+    assert.equal((await engine.ok(200, engine.get(`/api/webhooks/${id}`))).public_key, key);
+    await engine.event('alert');
+    const [{ body, headers }] = await receiver.got(1);
+    assert.equal(headers['webhook-signature'].split(' ').length, 3);
+    for (const one of [secret, older]) new Webhook(one).verify(body, headers);
+  });
 });

@@ -55,6 +55,39 @@ TEST(thirty_two_delays_fit_and_one_more_does_not)
     assert_int_equal(schedule_parse(text, &s), MH_INVALID);
 }
 
+/* A delivery whose attempts all fail, under a clock that only waits: how many attempts, and
+ * when the last one was. */
+static unsigned attempts_of(const char *schedule, uint32_t random, int64_t *last_ms)
+{
+    struct schedule s;
+    unsigned        made = 0;
+    int64_t         now_ms = 0;
+
+    assert_int_equal(schedule_parse(schedule, &s), MH_OK);
+    for (int64_t delay; (delay = schedule_delay_ms(&s, made, random)) >= 0; made++)
+        now_ms += delay;
+    *last_ms = now_ms;
+    return made;
+}
+
+TEST(a_webhook_that_always_fails_is_tried_ten_times_over_three_days)
+{
+    static const char *const schedule = "0s,5s,5m,30m,2h,5h,10h,14h,20h,24h";
+    int64_t soonest_ms, latest_ms;
+    assert_int_equal(attempts_of(schedule, 0, &soonest_ms), 10);
+    assert_int_equal(attempts_of(schedule, UINT32_MAX, &latest_ms), 10);
+    assert_true(soonest_ms == 272105000LL * 9 / 10);
+    assert_true(latest_ms == 272105000LL * 11 / 10);
+    assert_true(soonest_ms > 68 * HOUR_MS && latest_ms < 84 * HOUR_MS);
+}
+
+TEST(a_hook_that_always_fails_is_tried_six_times_within_the_hour)
+{
+    int64_t latest_ms;
+    assert_int_equal(attempts_of("0s,2s,10s,1m,5m,30m", UINT32_MAX, &latest_ms), 6);
+    assert_true(latest_ms < HOUR_MS);
+}
+
 /* ---- Jitter ----------------------------------------------------------------------- */
 
 TEST(after_the_last_delay_there_is_no_further_attempt)
@@ -184,6 +217,8 @@ int main(void)
         RUN(the_default_schedule_of_webhooks_is_read),
         RUN(what_is_not_a_list_of_durations_is_refused_and_writes_nothing),
         RUN(thirty_two_delays_fit_and_one_more_does_not),
+        RUN(a_webhook_that_always_fails_is_tried_ten_times_over_three_days),
+        RUN(a_hook_that_always_fails_is_tried_six_times_within_the_hour),
         RUN(after_the_last_delay_there_is_no_further_attempt),
         RUN(the_ends_of_the_randomness_are_the_ends_of_the_jitter),
         RUN(jitter_is_uniform_within_ten_percent),
