@@ -299,7 +299,8 @@ static void make_pipeline(struct engine *e)
     e->dispatch = dispatch_new();
     queue_new(&e->loop, &(struct queue_spec){
         .redis = e->redis, .prefix = s->prefix, .keep_ms = s->retention,
-        .log_entries = s->retention_count, .max_owned = (size_t)s->max_owned,
+        .log_entries = s->retention_count, .keep_events = s->retention_events,
+        .keep_dead = s->retention_dead, .max_owned = (size_t)s->max_owned,
         .max_backlog = s->max_backlog, .alone = e->redis_server != NULL,
         .joined = on_joined, .engine = e, .owned = dispatch_owned,
         .find_target = dispatch_find_target, .dropped = dispatch_dropped,

@@ -22,7 +22,8 @@ struct redis_script queue_script(const char *name)
 static void find_scripts(struct queue *q)
 {
     static const char *const names[SCRIPT_COUNT] = { "accept.lua", "finish.lua", "leave.lua",
-                                                     "log.lua", "page.lua", "retry.lua", "tick.lua" };
+                                                     "log.lua", "page.lua", "retry.lua", "tick.lua",
+                                                     "trim.lua" };
     for (int i = 0; i < SCRIPT_COUNT; i++)
         q->scripts[i] = queue_script(names[i]);
 }
@@ -39,12 +40,19 @@ void queue_new(uv_loop_t *loop, const struct queue_spec *spec, struct queue **ou
     list_init(&q->finishes);
     timer_init(&q->tick, loop, on_tick);
     timer_init(&q->flush, loop, queue_flush);
+    timer_init(&q->trim, loop, queue_trim);
+    timer_start(&q->trim, 0);
     *out = q;
 }
 
 static void release_owned(void *value) { delivery_free(value); }
 
-static void on_flush_closed(struct timer *t) { free(container_of(t, struct queue, flush)); }
+static void on_trim_closed(struct timer *t) { free(container_of(t, struct queue, trim)); }
+
+static void on_flush_closed(struct timer *t)
+{
+    timer_close(&container_of(t, struct queue, flush)->trim, on_trim_closed);
+}
 
 static void on_tick_closed(struct timer *t)
 {
@@ -271,6 +279,7 @@ void queue_leave(struct queue *q, void (*left)(void *arg), void *arg)
     q->left = left;
     q->left_arg = arg;
     timer_stop(&q->tick);
+    timer_stop(&q->trim);
     command_init(&c);
     command_text(&c, "3");
     queue_key(q, &c, "engines");
@@ -284,5 +293,6 @@ void queue_leave(struct queue *q, void (*left)(void *arg), void *arg)
 
 struct queue_stats queue_stats(const struct queue *q)
 {
-    return (struct queue_stats){ q->owned.count, q->due, q->dead, q->engines, q->joined };
+    return (struct queue_stats){ q->owned.count, q->due, q->dead, q->engines, q->stored,
+                                 q->memory_bytes, q->memory_max_bytes, q->joined };
 }

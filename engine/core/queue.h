@@ -27,11 +27,18 @@
  *      nothing, and only as the engine that owns it and from the place that it knows: a kill
  *      at any moment neither skips an event nor takes one twice. It leaves alone what is due
  *      or owned, so I2 holds.
+ *  I10 An event is forgotten, with its deliveries' records, only when each of them has
+ *      ended, however old it is: nothing that is due or owned loses what it is about. None
+ *      has an end of its own in Redis; its producer's id stays known for 24 h (Q3).
  *
  * Keys, all with the hash tag {q} and so in one slot (Q8):
  *   mh:{q}:event:<org>/<event>       first line {"accepted_ms","targets":[..],"hops"?,
- *                                    "caused_by"?}, second line the envelope
+ *                                    "caused_by"?}, second line the envelope; empty, until it
+ *                                    is 24 h old, where it was forgotten
  *   mh:{q}:events:<org>              the index: sorted set of event ids by acceptance in ms
+ *   mh:{q}:orgs, :stored, :trim      sorted set of the orgs that have an index, by when they
+ *                                    were trimmed; number of events; hash of org to how many
+ *                                    at the head of its index had to stay
  *   mh:{q}:delivery:<delivery key>   the record, once an attempt was made
  *   mh:{q}:replay..                  see core/replay.h
  *   mh:{q}:due, :dead                sorted sets of delivery keys by time in ms
@@ -61,6 +68,7 @@ struct queue_spec {
     const char   *prefix;                   /* "mh" */
     int64_t       keep_ms;                  /* events and records; at least 24 h (Q3) */
     int64_t       log_entries;
+    int64_t       keep_events, keep_dead;   /* events per org; dead letters */
     size_t        max_owned;
     int64_t       max_backlog;
     bool          alone;                    /* no other engine can live: the rest is dead */
@@ -141,6 +149,11 @@ size_t queue_unwritten(const struct queue *q);
 /* "webhook" or "plugin", by the form of the id. */
 const char *queue_target_kind(const char *target_id);
 
-/* due, dead, engines (this one among them): as of the last heartbeat. */
-struct queue_stats { size_t owned; int64_t due, dead, engines; bool joined; };
+/* due, dead, engines (this one among them): as of the last heartbeat. stored: events;
+ * memory of Redis, its limit 0 where it has none: as of a few seconds ago. */
+struct queue_stats {
+    size_t  owned;
+    int64_t due, dead, engines, stored, memory_bytes, memory_max_bytes;
+    bool    joined;
+};
 struct queue_stats queue_stats(const struct queue *q);

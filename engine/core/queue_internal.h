@@ -7,7 +7,7 @@
 #include "core/queue.h"
 
 enum queue_script { SCRIPT_ACCEPT, SCRIPT_FINISH, SCRIPT_LEAVE, SCRIPT_LOG, SCRIPT_PAGE,
-                    SCRIPT_RETRY, SCRIPT_TICK, SCRIPT_COUNT };
+                    SCRIPT_RETRY, SCRIPT_TICK, SCRIPT_TRIM, SCRIPT_COUNT };
 
 struct queue {
     struct queue_spec   spec;
@@ -18,7 +18,7 @@ struct queue {
     bool                member;                 /* Redis knows this engine by its name */
     bool                joined;                 /* and said so since the connection came up */
     bool                leaving;
-    struct timer        tick, flush;
+    struct timer        tick, flush, trim;
     bool                ticking;                /* a tick is under way */
     unsigned            tick_era;               /* when it was sent */
     struct map          owned;                  /* by key: in memory and in own:<engine> */
@@ -27,6 +27,8 @@ struct queue {
     bool                accepting, finishing;   /* a batch of each is under way */
     size_t              coming;                 /* places promised to batches under way (I6) */
     int64_t             due, dead, engines;     /* numbers of, as of the last tick */
+    int64_t             stored;                 /* events, as of the last trim, like the next two */
+    int64_t             memory_bytes, memory_max_bytes;     /* of Redis; no limit: 0 */
     void              (*left)(void *arg);
     void               *left_arg;
 };
@@ -51,6 +53,7 @@ void queue_disown(struct queue *q, struct delivery *d);     /* forgets and frees
 /* Redis said STALE to what was sent in `era` (I3); nothing if that is over. */
 void queue_stale(struct queue *q, unsigned era);
 void queue_flush(struct timer *flush);                      /* sends what waits, in batches */
+void queue_trim(struct timer *trim);
 void queue_claim_more(struct queue *q);                     /* there is room again */
 void queue_load(struct queue *q, const redisReply *keys);   /* claimed keys to deliveries */
 

@@ -15,7 +15,7 @@ enum mh_err queue_split_event(const redisReply *reply, struct stored_event *out)
 {
     struct json_fault fault;
 
-    if (reply->type != REDIS_REPLY_STRING)
+    if (reply->type != REDIS_REPLY_STRING || reply->len == 0)       /* empty: trimmed */
         return MH_NOT_FOUND;
     const char *line_end = memchr(reply->str, '\n', reply->len);
     if (line_end == NULL)

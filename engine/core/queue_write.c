@@ -205,15 +205,16 @@ static void send_accepts(struct queue *q)
     struct batch *b = batch_new(q);
     size_t        count = fill_accepts(q, b), coming = q->coming;
 
-    command_format(&b->command, "%zu", 4 + count);
+    command_format(&b->command, "%zu", 6 + count);
     queue_key(q, &b->command, "engines");
     queue_key2(q, &b->command, "own", q->engine);
     queue_key(q, &b->command, "due");
     queue_key(q, &b->command, "repeats");
+    queue_key(q, &b->command, "orgs");
+    queue_key(q, &b->command, "stored");
     list_for_each(node, after, &b->items)
         add_event_key(q, &b->command, container_of(node, struct pending_accept, node)->event);
     command_text(&b->command, q->engine);
-    command_format(&b->command, "%lld", (long long)(q->spec.keep_ms / 1000));
     queue_key2(q, &b->command, "event", "");
     queue_key2(q, &b->command, "events", "");
     list_for_each(node, after, &b->items)

@@ -1,8 +1,10 @@
 -- accept: stores a batch of events together with their fan-out, all or nothing.
 --
--- KEYS  engines, own set of this engine, due set, a counter, then one event key per event
--- ARGV  engine id, seconds to keep an event, prefix of event keys and of the orgs' indexes,
---       then per event: record, "own" or "due", number of deliveries, their keys
+-- KEYS  engines, own set of this engine, due set, a counter, orgs by when they were trimmed,
+--       number of stored events, then one event key per event
+-- ARGV  engine id, prefix of event keys and of the orgs' indexes, then per event: record,
+--       "own" or "due", number of deliveries, their keys
+-- No event has an end of its own: trim.lua forgets it, when its deliveries have ended (I10).
 -- Each event enters its org's index in the same call (I8). The indexes are keys that KEYS
 -- does not list; they share the hash tag.
 -- Gives one integer per event: 1 stored, 0 an event of this id was there before.
@@ -10,7 +12,7 @@
 -- call a write, behind which WAIT waits for that event, too.
 -- STALE: this engine was declared dead; nothing is written.
 
-local engine, keep_s, event_prefix, index_prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local engine, event_prefix, index_prefix = ARGV[1], ARGV[2], ARGV[3]
 if not redis.call('ZSCORE', KEYS[1], engine) then
   return redis.error_reply('STALE engine ' .. engine)
 end
@@ -19,8 +21,7 @@ local CHUNK = 1000                  -- arguments per command; Lua's unpack has a
 local results, own, due, indexes = {}, {}, {}, {}
 local t = redis.call('TIME')
 local now_ms = t[1] * 1000 + math.floor(t[2] / 1000)
--- As a time and not as a wait, which Redis would write anew for its append-only file.
-local end_ms = string.format('%.0f', now_ms + keep_s * 1000)
+local stored = 0
 
 local function flush(command, key, list)
   for from = 1, #list, CHUNK do
@@ -36,11 +37,11 @@ local function index(key)
   indexes[org] = entries
 end
 
-local at = 5
+local at = 4
 local repeated = false
-for i = 5, #KEYS do
+for i = 7, #KEYS do
   local record, state, count = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
-  local fresh = redis.call('SET', KEYS[i], record, 'NX', 'PXAT', end_ms)
+  local fresh = redis.call('SET', KEYS[i], record, 'NX')
   if fresh and state == 'own' then
     for j = 1, count do own[#own + 1] = ARGV[at + 2 + j] end
   elseif fresh then
@@ -49,14 +50,26 @@ for i = 5, #KEYS do
       due[#due + 1] = ARGV[at + 2 + j]
     end
   end
-  if fresh then index(KEYS[i]) end
-  results[i - 4] = fresh and 1 or 0
+  if fresh then
+    index(KEYS[i])
+    stored = stored + 1
+  end
+  results[i - 6] = fresh and 1 or 0
   repeated = repeated or not fresh
   at = at + 3 + count
 end
 
 flush('SADD', KEYS[2], own)
 flush('ZADD', KEYS[3], due)
-for org, entries in pairs(indexes) do flush('ZADD', index_prefix .. org, entries) end
+local orgs = {}
+for org, entries in pairs(indexes) do
+  flush('ZADD', index_prefix .. org, entries)
+  orgs[#orgs + 1] = 0
+  orgs[#orgs + 1] = org
+end
+if #orgs > 0 then
+  redis.call('ZADD', KEYS[5], 'NX', unpack(orgs))
+  redis.call('INCRBY', KEYS[6], stored)
+end
 if repeated then redis.call('INCR', KEYS[4]) end
 return results

@@ -31,7 +31,11 @@ for i = 1, count do
   local delivery, record, verdict = ARGV[at], ARGV[at + 1], ARGV[at + 2]
   if held[i] == 0 then verdict = 'none' end
   if verdict ~= 'release' and verdict ~= 'none' then
-    redis.call('SET', KEYS[3 + 2 * i], record, 'PXAT', end_ms)
+    if verdict == 'retry' then
+      redis.call('SET', KEYS[3 + 2 * i], record)        -- it stays until the delivery ends
+    else
+      redis.call('SET', KEYS[3 + 2 * i], record, 'PXAT', end_ms)
+    end
     local log = KEYS[4 + 2 * i]
     logs[log] = logs[log] or {}
     table.insert(logs[log], now_ms)

@@ -57,7 +57,7 @@ local function begin_round(key, record)
   local again = record:find('^[^%[]*"again":true') and '' or ',"again":true'
   record = record:gsub('"status":"%a+"', '"status":"pending"' .. again, 1)
                  :gsub('"next_attempt_at":"[^"]*"}$', '"next_attempt_at":null}')
-  redis.call('SET', key, record, 'KEEPTTL')
+  redis.call('SET', key, record)
 end
 
 local t = redis.call('TIME')
@@ -67,7 +67,7 @@ for i = 1, count do
   local event_key, record_key = KEYS[4 + 2 * i], KEYS[5 + 2 * i]
   local stored = not busy[i] and redis.call('GET', event_key)
   local record = stored and redis.call('GET', record_key)
-  if stored and chosen(record) then
+  if stored and stored ~= '' and chosen(record) then
     names[#names + 1] = deliveries[i]
     due[#due + 1] = now_ms
     due[#due + 1] = deliveries[i]

@@ -8,7 +8,7 @@
 -- under way.
 
 local stored = redis.call('GET', KEYS[4])
-if not stored then return 0 end
+if not stored or stored == '' then return 0 end
 local meant = false
 for _, target in ipairs(cjson.decode(stored:match('^[^\n]*')).targets) do
   meant = meant or target == ARGV[1]:match('~(.*)$')
@@ -22,7 +22,7 @@ if record then
   local again = record:find('^[^%[]*"again":true') and '' or ',"again":true'
   record = record:gsub('"status":"%a+"', '"status":"pending"' .. again, 1)
                  :gsub('"next_attempt_at":"[^"]*"}$', '"next_attempt_at":null}')
-  redis.call('SET', KEYS[5], record, 'KEEPTTL')
+  redis.call('SET', KEYS[5], record)
 end
 local t = redis.call('TIME')
 redis.call('ZREM', KEYS[2], ARGV[1])
