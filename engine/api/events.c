@@ -267,16 +267,35 @@ void events_list(struct api_call *c)
 
 /* ---- Its story -------------------------------------------------------------------------------- */
 
+/* Who did not get it, and why, as far as today's configuration tells. */
+static void add_not_delivered(const struct api_call *c, json_t *story)
+{
+    json_t       *plain = json_copy(story);
+    size_t        bytes = 0;
+    struct event *e = NULL;
+
+    json_object_del(plain, "deliveries");
+    char *text = json_text(plain, &bytes);
+    if (text != NULL && event_from_envelope(text, bytes, &e) == MH_OK)
+        json_put(story, "not_delivered",
+                 dispatch_explain(c->api->dispatch, e, json_object_get(story, "deliveries")));
+    event_unref(e);
+    free(text);
+    json_decref(plain);
+}
+
 static void on_event_read(void *arg, enum mh_err err, json_t *event)
 {
     struct api_call *c = arg;
     char             detail[200];
 
     snprintf(detail, sizeof detail, "no event '%.72s' is stored for org '%s'", c->id, c->org);
-    if (err == MH_OK)
+    if (err == MH_OK) {
+        add_not_delivered(c, event);
         api_answer(c, 200, json_incref(event));
-    else
+    } else {
         api_problem(c, err, err == MH_NOT_FOUND ? detail : NULL);
+    }
 }
 
 void events_get(struct api_call *c)

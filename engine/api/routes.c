@@ -28,7 +28,8 @@ const struct route routes[] = {
       "Events of an org, newest first", PAGE "; event: only this type (a page may then hold fewer); "
       WINDOW },
     { "GET", "/api/events/{id}", "events:read", events_get, BODY_NONE, ANY, 200,
-      "An event and the story of its deliveries", ORG },
+      "An event and the story of its deliveries; and who did not get it, and why, by today's "
+      "configuration", ORG },
     { "POST", "/api/webhooks", "webhooks:write", webhooks_post, BODY_JSON, ENDPOINT, 201,
       "Create a webhook endpoint; the answer shows its secret, once", NULL },
     { "GET", "/api/webhooks", "webhooks:read", webhooks_list, BODY_NONE, ANY, 200,

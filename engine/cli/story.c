@@ -1,6 +1,7 @@
 /* story.c - see story.h. Whatever is missing in an answer is left out. */
 #include "cli/story.h"
 
+#include "base/util.h"
 #include "cli/print.h"
 
 #include <stdio.h>
@@ -31,13 +32,44 @@ static void print_member(const char *label, const json_t *value)
     }
 }
 
+/* As they came, one a line. */
+static void print_headers(const char *text)
+{
+    while (*text != '\0') {
+        size_t letters = strcspn(text, "\r\n");
+        char  *line = mem_strndup(text, letters);
+        if (letters > 0)
+            print_line("", line);
+        free(line);
+        text += letters;
+        text += strspn(text, "\r\n");
+    }
+}
+
 static void print_response(const json_t *response)
 {
     if (response == NULL)
         return;
     print_label("response");
     printf("%lld\n", (long long)json_int_of(response, "status", 0));
+    print_headers(json_text_of(response, "headers", ""));
     print_member("", json_object_get(response, "body"));
+}
+
+/* "timing  dns 0.1 ms, connect 0.2 ms, ..." from the start of the attempt. */
+static void print_timing(const json_t *timing)
+{
+    static const struct { const char *key, *name; } rows[] = {
+        { "dns_ms", "dns" }, { "connect_ms", "connect" }, { "tls_ms", "tls" },
+        { "first_byte_ms", "first byte" }, { "total_ms", "total" } };
+
+    if (!json_is_object(timing))
+        return;
+    print_label("timing");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        printf("%s%s %.1f ms", i > 0 ? ", " : "", rows[i].name,
+               json_number_value(json_object_get(timing, rows[i].key)));
+    putchar('\n');
 }
 
 static void print_error(const json_t *error)
@@ -71,6 +103,7 @@ static void print_attempt(const json_t *attempt)
     putchar('\n');
     print_member("request", json_object_get(attempt, "request"));
     print_response(json_object_get(attempt, "response"));
+    print_timing(json_object_get(attempt, "timing"));
     print_member("result", json_object_get(attempt, "result"));
     print_error(json_object_get(attempt, "error"));
     print_logs(json_object_get(attempt, "logs"));
@@ -101,6 +134,25 @@ void story_print_delivery(const json_t *delivery)
     }
 }
 
+static void print_not_delivered(const json_t *list)
+{
+    size_t  i;
+    json_t *one;
+
+    if (json_array_size(list) > 0)
+        puts("\nnot delivered, by today's configuration, to");
+    json_array_foreach(list, i, one) {
+        const json_t *target = json_object_get(one, "target");
+        printf("%*s", ATTEMPT_INDENT, "");
+        print_safe(stdout, json_text_of(target, "kind", "target"));
+        putchar(' ');
+        print_safe(stdout, json_text_of(target, "id", "?"));
+        fputs(": ", stdout);
+        print_safe(stdout, json_text_of(one, "why", "?"));
+        putchar('\n');
+    }
+}
+
 void story_print_event(const json_t *event)
 {
     static const struct column columns[] = {
@@ -118,4 +170,5 @@ void story_print_event(const json_t *event)
         putchar('\n');
         story_print_delivery(delivery);
     }
+    print_not_delivered(json_object_get(event, "not_delivered"));
 }

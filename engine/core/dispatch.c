@@ -366,6 +366,42 @@ size_t dispatch_match(struct dispatch *x, struct event *e, struct target **out, 
 
 size_t dispatch_target_count(const struct dispatch *x) { return x->targets.count; }
 
+struct explaining { struct event *event; const json_t *deliveries; json_t *all; };
+
+static bool has_delivery(const json_t *deliveries, const char *target_id)
+{
+    for (size_t i = 0; i < json_array_size(deliveries); i++) {
+        const json_t *target = json_object_get(json_array_get(deliveries, i), "target");
+        if (strcmp(json_text_of(target, "id", ""), target_id) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int explain_one(void *value, void *arg)
+{
+    struct explaining *x = arg;
+    struct target     *t = value;
+    char why[TARGET_WHY_BYTES] = "it takes such events now, and did not when this one came";
+
+    if ((t->org[0] != '\0' && strcmp(t->org, x->event->org) != 0) ||
+        has_delivery(x->deliveries, t->id))
+        return 0;
+    if (!t->ops->wants(t, x->event))
+        t->ops->why_not(t, x->event, why);
+    json_array_append_new(x->all, json_pack("{s:{s:s, s:s}, s:s}", "target", "kind",
+                                            t->ops->kind_name, "id", t->id, "why", why));
+    return json_array_size(x->all) >= DISPATCH_MAX_EXPLAINED;
+}
+
+json_t *dispatch_explain(struct dispatch *x, struct event *e, const json_t *deliveries)
+{
+    struct explaining explaining = { e, deliveries, json_array() };
+
+    map_each(&x->targets, explain_one, &explaining);
+    return explaining.all;
+}
+
 /* ---- Accepting -------------------------------------------------------------------------------- */
 
 struct accepting {

@@ -28,6 +28,12 @@ void dispatch_remove_target(struct dispatch *x, struct target *t);
 size_t dispatch_match(struct dispatch *x, struct event *e, struct target **out, size_t max);
 size_t dispatch_target_count(const struct dispatch *x);
 
+/* The targets that `e` has no delivery for, with the reason that today's configuration
+ * gives: array of {"target":{"kind","id"},"why"}, at most DISPATCH_MAX_EXPLAINED; the caller
+ * owns it. `deliveries`: array of records. */
+enum { DISPATCH_MAX_EXPLAINED = 200 };
+json_t *dispatch_explain(struct dispatch *x, struct event *e, const json_t *deliveries);
+
 /* ---- Accepting ------------------------------------------------------------------- */
 
 /* `done`: MH_OK or MH_CONFLICT (accepted before), MH_BUSY, MH_UNAVAILABLE;

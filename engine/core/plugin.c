@@ -79,6 +79,19 @@ static bool matches(struct target *t, struct event *e)
 
 static bool wants(struct target *t, struct event *e) { return active(t) && matches(t, e); }
 
+static void why_not(struct target *t, struct event *e, char why[TARGET_WHY_BYTES])
+{
+    const struct manifest *m = &container_of(t, struct plugin, target)->version.manifest;
+    const struct hook_row *row = manifest_hook_of(e->type);
+
+    if (!active(t))
+        snprintf(why, TARGET_WHY_BYTES, "the plugin is disabled");
+    else if (!manifest_has_hook(m, row->hook))
+        snprintf(why, TARGET_WHY_BYTES, "the plugin has no hook %s", row->hook);
+    else
+        snprintf(why, TARGET_WHY_BYTES, "the plugin has no permission %s", row->permission);
+}
+
 static void end_run(struct run *run, struct outcome *o)
 {
     run->plugin->used_ms = clock_mono_ms();
@@ -208,7 +221,7 @@ static void wake(struct target *t)
 
 static const struct target_ops target_ops = {
     .kind = TARGET_PLUGIN, .kind_name = "plugin", .wants = wants, .active = active,
-    .matches = matches, .attempt = attempt,
+    .matches = matches, .why_not = why_not, .attempt = attempt,
     .release = release, .wake = wake,
 };
 

@@ -14,6 +14,8 @@
 struct delivery;
 struct target;
 
+enum { TARGET_WHY_BYTES = 512 };
+
 enum target_kind { TARGET_PLUGIN, TARGET_WEBHOOK };
 
 struct target_ops {
@@ -22,6 +24,8 @@ struct target_ops {
     bool (*wants)(struct target *t, struct event *e);     /* active, and it matches */
     bool (*active)(const struct target *t);
     bool (*matches)(struct target *t, struct event *e);   /* were it active */
+    /* Why wants() says no, in a sentence. */
+    void (*why_not)(struct target *t, struct event *e, char why[TARGET_WHY_BYTES]);
     /* Begins one attempt; dispatch_done() follows exactly once, maybe inside. */
     void (*attempt)(struct target *t, struct delivery *d);
     void (*release)(struct target *t);

@@ -40,6 +40,20 @@ static bool matches(struct target *t, struct event *e)
 
 static bool wants(struct target *t, struct event *e) { return active(t) && matches(t, e); }
 
+_Static_assert((int)FILTER_WHY_BYTES <= (int)TARGET_WHY_BYTES, "a filter's reason must fit");
+
+static void why_not(struct target *t, struct event *e, char why[TARGET_WHY_BYTES])
+{
+    const json_t *json = container_of(t, struct endpoint, target)->json;
+    const char   *reason = json_text_of(json, "disabled_reason", NULL);
+
+    if (active(t))
+        endpoint_wants(json, e, why);
+    else
+        snprintf(why, TARGET_WHY_BYTES, "the endpoint is not active%s%.400s", reason ? ": " : "",
+                 reason ? reason : "");
+}
+
 static void on_wake_closed(struct timer *t)
 {
     struct endpoint *e = container_of(t, struct endpoint, wake);
@@ -56,7 +70,8 @@ static void release(struct target *t)
 
 static const struct target_ops ops = {
     .kind = TARGET_WEBHOOK, .kind_name = "webhook", .wants = wants, .active = active,
-    .matches = matches, .attempt = sender_attempt, .release = release, .may_begin = life_may_begin,
+    .matches = matches, .why_not = why_not, .attempt = sender_attempt, .release = release,
+    .may_begin = life_may_begin,
 };
 
 /* Takes `json`; not yet a target. */

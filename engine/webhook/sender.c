@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MASK "***"
 enum { MAX_RESPONSE_BYTES = 64 * 1024, HEADER_LINES = 8 };
 static const int64_t RETRY_AFTER_CAP_MS = 3600 * 1000;
 
@@ -20,6 +21,7 @@ struct sending {
     struct endpoint      *endpoint;
     struct delivery      *delivery;
     struct http_exchange *exchange;
+    int64_t               sent_s;           /* what was signed as the time */
     bool                  probe;            /* decides about the endpoint's circuit */
 };
 
@@ -173,10 +175,29 @@ static json_t *status_error(const struct http_result *r)
                      json_sprintf("the receiver answered %u%s", r->status, wishes[wish_of(r)]));
 }
 
-static char *facts_of(const struct endpoint *e, const struct http_result *r, enum mh_err err)
+/* The headers that were sent. What proves who sent it, and what the operator gave, which
+ * may be a password, is not told. */
+static json_t *headers_of(const struct sending *s)
 {
-    json_t *facts = json_pack("{s:{s:s, s:s}, s:o}", "request", "method", "POST", "url",
-                              json_text_of(e->json, "url", ""), "timing", timing_of(&r->timing));
+    const struct event *event = s->delivery->event;
+    json_t             *value;
+    const char         *name;
+    json_t *headers = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:s}",
+        "Content-Type", "application/json", "User-Agent", "moonhook/" MH_VERSION,
+        "X-Mission-Control-Event", event->type, "X-Mission-Control-Signature", MASK,
+        "webhook-id", event->id, "webhook-timestamp", json_sprintf("%lld", (long long)s->sent_s),
+        "webhook-signature", MASK);
+
+    json_object_foreach(json_object_get(s->endpoint->json, "headers"), name, value)
+        json_put(headers, name, json_string(MASK));
+    return headers;
+}
+
+static char *facts_of(const struct sending *s, const struct http_result *r, enum mh_err err)
+{
+    json_t *facts = json_pack("{s:{s:s, s:s, s:o}, s:o}", "request", "method", "POST", "url",
+                              json_text_of(s->endpoint->json, "url", ""), "headers", headers_of(s),
+                              "timing", timing_of(&r->timing));
 
     if (r->address[0] != '\0')
         json_put(facts, "address", json_string(r->address));
@@ -202,7 +223,7 @@ static void end(struct sending *s, const struct http_result *r)
 
     judge(e, r, &o);
     tell_life(s, r, &o);
-    o.facts = facts_of(e, r, o.err);
+    o.facts = facts_of(s, r, o.err);
     dispatch_done(dispatch_of(e), s->delivery, &o);
     free(s);
 }
@@ -219,7 +240,7 @@ static enum mh_err post(struct sending *s)
 
     add_line(&l, "Content-Type", "application/json");
     add_line(&l, "User-Agent", "moonhook/" MH_VERSION);
-    enum mh_err err = sign(s->endpoint, event, clock_now_ms() / 1000, &l);
+    enum mh_err err = sign(s->endpoint, event, s->sent_s, &l);
     add_custom(s->endpoint, &l);
     struct http_call call = {
         .method = "POST", .url = json_text_of(s->endpoint->json, "url", ""), .headers = l.line,
@@ -254,7 +275,8 @@ void sender_attempt(struct target *t, struct delivery *d)
     }
     struct sending *s = mem_alloc(sizeof *s);
 
-    *s = (struct sending){ .endpoint = e, .delivery = d, .probe = life_begin(e) };
+    *s = (struct sending){ .endpoint = e, .delivery = d, .sent_s = clock_now_ms() / 1000,
+                           .probe = life_begin(e) };
     d->attempt_data = s;
     enum mh_err err = post(s);
     if (err != MH_OK)
