@@ -102,18 +102,19 @@ describe('bytes left over on a connection that is kept', () => {
 
   let types = 0;
 
-  // Bytes that wait in the engine's socket, whose port this is; undefined when it is closed.
-  function waiting(port) {
-    const own = `:${port.toString(16).toUpperCase().padStart(4, '0')} `;
-    const line = readFileSync('/proc/net/tcp', 'utf8').split('\n').find((l) => l.slice(0, 20).includes(own));
-    return line && parseInt(line.split(/\s+/)[5].split(':')[1], 16);
+  // Bytes that wait in the engine's socket at the other end; undefined when it is closed.
+  function waiting({ remotePort, localPort }) {
+    const ends = [remotePort, localPort].map((port) => `:${port.toString(16).toUpperCase().padStart(4, '0')}`);
+    const lines = readFileSync('/proc/net/tcp', 'utf8').split('\n').map((line) => line.trim().split(/\s+/));
+    const found = lines.find(([, own, peer]) => own?.endsWith(ends[0]) && peer?.endsWith(ends[1]));
+    return found && parseInt(found[4].split(':')[1], 16);
   }
 
   // Says it, and returns when it has arrived.
   function say(socket, text) {
-    const port = socket.remotePort;
+    const ports = { remotePort: socket.remotePort, localPort: socket.localPort };
     socket.write(text);
-    return eventually(() => waiting(port) !== 0, 'bytes that wait at the engine');
+    return eventually(() => waiting(ports) !== 0, 'bytes that wait at the engine');
   }
 
   // `late`: the poison comes when the delivery has ended and the connection is idle.
