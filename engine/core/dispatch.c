@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "core/waiter.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -382,12 +383,15 @@ static int explain_one(void *value, void *arg)
 {
     struct explaining *x = arg;
     struct target     *t = value;
+    bool test = strcmp(x->event->type, EVENT_TEST_TYPE) == 0;
     char why[TARGET_WHY_BYTES] = "it takes such events now, and did not when this one came";
 
     if ((t->org[0] != '\0' && strcmp(t->org, x->event->org) != 0) ||
         has_delivery(x->deliveries, t->id))
         return 0;
-    if (!t->ops->wants(t, x->event))
+    if (test)
+        snprintf(why, sizeof why, "the test of another endpoint");
+    else if (!t->ops->wants(t, x->event))
         t->ops->why_not(t, x->event, why);
     json_array_append_new(x->all, json_pack("{s:{s:s, s:s}, s:s}", "target", "kind",
                                             t->ops->kind_name, "id", t->id, "why", why));

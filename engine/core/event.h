@@ -8,6 +8,8 @@
 #include "base/id.h"
 #include "io/json.h"
 
+#define EVENT_TEST_TYPE "webhook.test"      /* made for one target, whatever others want */
+
 enum {
     EVENT_TYPE_BYTES = 64,
     EVENT_ORG_BYTES  = MH_ID_BYTES,

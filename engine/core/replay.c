@@ -11,14 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TAKE_MS = 1000, TAKE_MOST = 16, HOLD_MS = 500,
+enum { TAKE_MS = 1000, TAKE_MOST = 16,
        PAGE = 200, STEPS_PER_S = 4 };       /* steps at the full rate, so that it is even */
 
 struct walk {
     struct replays *owner;
     char            id[MH_ID_BYTES], org[EVENT_ORG_BYTES], target_id[MH_ID_BYTES];
     int64_t         since_ms, until_ms, rate;
-    bool            dry, held, busy;        /* busy: a command is under way */
+    bool            dry, busy;              /* busy: a command is under way */
+    bool            held;                   /* Redis says so already */
     bool            over;                   /* forgotten: ends with that command */
     struct place    at;                     /* where the job is, as Redis said last */
     struct timer    pace;
@@ -81,7 +82,9 @@ static void begin(struct replays *rs, const char *id, const json_t *fields)
     w->dry = replay_number(fields, "dry_run") == 1;
     timer_init(&w->pace, rs->loop, on_pace);
     map_put(&rs->running, w->id, w);
-    LOG_INFO("replay_runs", "replay=%s target=%s dry_run=%d", w->id, w->target_id, w->dry);
+    w->held = json_object_get(fields, "held") != NULL;
+    if (!w->held)
+        LOG_INFO("replay_runs", "replay=%s target=%s dry_run=%d", w->id, w->target_id, w->dry);
     timer_start(&w->pace, 0);
 }
 
@@ -103,7 +106,7 @@ static bool is_wanted(struct target *t, const redisReply *stored)
 
     if (queue_split_event(stored, &found) == MH_OK &&
         event_from_envelope(found.envelope, found.envelope_bytes, &e) == MH_OK)
-        wanted = t->ops->matches(t, e);
+        wanted = strcmp(e->type, EVENT_TEST_TYPE) != 0 && t->ops->matches(t, e);
     json_decref(found.head);
     event_unref(e);
     return wanted;
@@ -146,7 +149,6 @@ static void on_step(void *arg, enum mh_err err, const redisReply *reply)
         w->owner->queue->due += reply->integer;
         queue_claim_more(w->owner->queue);
     }
-    w->held = false;
     timer_start(&w->pace, w->dry ? 0 : reply->integer * 1000 / (w->rate > 0 ? w->rate : 1));
 }
 
@@ -257,6 +259,7 @@ static const char *held_by(const struct walk *w, struct target *t)
     return NULL;
 }
 
+/* Says so, and leaves it to the next look for jobs, which sees whether it was cancelled. */
 static void hold(struct walk *w, const char *why)
 {
     struct queue *q = w->owner->queue;
@@ -264,8 +267,7 @@ static void hold(struct walk *w, const char *why)
     if (!w->held)
         redis_sendf(q->spec.redis, NULL, NULL, "HSET %s:{q}:replay:%s held %s", q->spec.prefix,
                     w->id, why);
-    w->held = true;
-    timer_start(&w->pace, HOLD_MS);
+    forget(w);
 }
 
 static void next_page(struct walk *w)

@@ -71,7 +71,8 @@ static json_t *describe(const char *id, const json_t *fields)
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
         json_put(job, numbers[i], json_integer(replay_number(fields, numbers[i])));
     json_put(job, "next", next_of(fields));
-    json_put(job, "held", json_incref(json_object_get(fields, "held")));
+    bool running = strcmp(json_text_of(fields, "state", ""), "running") == 0;
+    json_put(job, "held", running ? json_incref(json_object_get(fields, "held")) : NULL);
     json_put(job, "reason", json_incref(json_object_get(fields, "reason")));
     json_put(job, "created_at", time_of(replay_number(fields, "created_ms")));
     json_put(job, "ended_at", time_of(replay_number(fields, "ended_ms")));

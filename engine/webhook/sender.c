@@ -267,7 +267,7 @@ void sender_attempt(struct target *t, struct delivery *d)
 {
     struct endpoint *e = container_of(t, struct endpoint, target);
 
-    bool test = strcmp(d->event->type, "webhook.test") == 0;    /* an operator's, asked for */
+    bool test = strcmp(d->event->type, EVENT_TEST_TYPE) == 0;    /* an operator's, asked for */
 
     if (!e->active && !test) {
         cancel(e, d);

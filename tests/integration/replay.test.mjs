@@ -153,6 +153,15 @@ describe('a replay', () => {
       assert.equal(receiver.requests.length, made.enqueued);
     });
 
+  test('sends no endpoint the test of another', async () => {
+    const one = await client.webhook(`${receiver.url}/one`);
+    await client.ok(202, client.post(`/api/webhooks/${one.id}/test`));
+    await receiver.got(1);
+    const other = await client.webhook(`${receiver.url}/other`);
+    const ended = await finished(client, await replay(client, other.id, { only: 'missing' }));
+    assert.deepEqual([ended.looked, ended.matched], [1, 0]);
+  });
+
   test('leaves alone what is under way or due', async () => {
     let open;
     const gate = new Promise((resolve) => { open = () => resolve({}); });
