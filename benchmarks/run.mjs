@@ -9,13 +9,14 @@ import { accept, fsync } from './accept.mjs';
 import { deliver } from './deliver.mjs';
 import { fairness } from './fairness.mjs';
 import { hook } from './hook.mjs';
+import { hostile } from './hostile.mjs';
 import { memory } from './memory.mjs';
 import { start } from './start.mjs';
 import { thousand } from './thousand.mjs';
 import { wake } from './wake.mjs';
 import { table } from './lib/table.mjs';
 
-const ALL = { accept, hook, deliver, fairness, start, wake, memory, thousand };
+const ALL = { accept, hook, deliver, fairness, start, wake, memory, thousand, hostile };
 const MEASURES = { ...ALL, fsync };             // fsync only where it is named
 const OPTIONS = {
   fsync: { type: 'string', default: 'always' },         // moonhook's default

@@ -128,3 +128,10 @@ export function cpu(roots) {
 export function pss(pid) {
   return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))[1]);
 }
+
+/** Resident memory of a process: now, and at its peak. */
+export function memoryOf(pid) {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const kib = (field) => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)[1]);
+  return { now_kib: kib('VmRSS'), peak_kib: kib('VmHWM') };
+}

@@ -2,6 +2,8 @@
  * between libcurl and the loop is in http_pump.c. */
 #include "io/http_client_internal.h"
 
+#include "io/tls_bridge.h"
+
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <netinet/in.h>
@@ -19,7 +21,8 @@
 /* What is undone on arrival; http_head.h refuses everything else. */
 #define CODINGS "gzip, deflate"
 
-enum { CONNECT_TIMEOUT_MS = 10000, MAX_IDLE_HANDLES = 256 };
+enum { CONNECT_TIMEOUT_MS = 10000, MAX_IDLE_HANDLES = 256,
+       RECEIVE_BYTES = 4 * 1024 };          /* libcurl's own buffer, one for each exchange */
 
 struct http_exchange {
     struct list         node;               /* in client->active or client->idle */
@@ -77,6 +80,13 @@ static int on_request(void *arg, char *peer, char *own, int peer_port, int own_p
     return x->unclean ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
+static CURLcode on_tls(CURL *easy, void *context, void *arg)
+{
+    (void)easy, (void)arg;
+    tls_save_memory(context);
+    return CURLE_OK;
+}
+
 static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 {
     struct http_exchange *x = arg;
@@ -119,12 +129,14 @@ static void set_constants(struct http_exchange *x)
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
     curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, CODINGS);
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(easy, CURLOPT_CAINFO, c->ca_file);     /* read in addition to CAPATH */
     curl_easy_setopt(easy, CURLOPT_CAPATH, SYSTEM_CERTIFICATES);
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, x);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, http_socket_close);

@@ -168,7 +168,7 @@ static bool read_header(struct http_head *h, const char *line, size_t bytes)
 bool http_head_line(struct http_head *h, const char *line, size_t bytes)
 {
     h->bytes += bytes;
-    if (h->bytes > HTTP_HEAD_MAX_BYTES) {
+    if (h->bytes > HTTP_HEAD_MAX_BYTES || ++h->line_count > HTTP_HEAD_MAX_LINES) {
         h->too_large = true;
         return false;
     }

@@ -6,11 +6,11 @@
 
 #include <stdbool.h>
 
-enum { HTTP_HEAD_MAX_BYTES = 64 * 1024 };
+enum { HTTP_HEAD_MAX_BYTES = 16 * 1024, HTTP_HEAD_MAX_LINES = 128 };
 
 struct http_head {
     struct buf  lines;                      /* "name: value\n" of the last block, names in lower case */
-    size_t      bytes;                      /* of all blocks, 1xx and trailers as well */
+    size_t      bytes, line_count;          /* of all blocks, 1xx and trailers as well */
     unsigned    status;                     /* of the block being read, or of the last one */
     unsigned    layers;                     /* of compression, in that block */
     bool        begun;                      /* the block has its status line */
@@ -24,8 +24,8 @@ void http_head_reset(struct http_head *h);  /* for the next answer; keeps its me
 void http_head_deinit(struct http_head *h);
 
 /* One line with its end; the empty one ends a block. Blocks of 1xx are forgotten when the
- * next one begins; trailers are not kept. All lines count towards HTTP_HEAD_MAX_BYTES:
- * libcurl keeps every header of an exchange in memory, without end.
+ * next one begins; trailers are not kept. All lines count towards both maxima: libcurl keeps
+ * every header of an exchange in memory, without end, and takes 130 bytes more for each.
  * False: the answer is to be given up, for too_large or fault. Refused are a status line
  * other than "HTTP/1.0" or "HTTP/1.1" with three digits, 101 (nobody asks for an upgrade),
  * a Content-Length that is no number below 10^18, codings other than gzip and deflate, and

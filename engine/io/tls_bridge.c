@@ -494,3 +494,5 @@ void tls_bridge_close(struct tls_bridge *b)
 }
 
 bool tls_has_pending(const void *ssl) { return SSL_has_pending(ssl) == 1; }
+
+void tls_save_memory(void *context) { SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS); }

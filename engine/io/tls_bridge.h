@@ -34,3 +34,7 @@ void tls_bridge_close(struct tls_bridge *b);
 /* Whether a connection (OpenSSL's SSL, of whoever made it) holds bytes that were received and
  * not read yet. Borrows; does no I/O. */
 bool tls_has_pending(const void *ssl);
+
+/* Has the connections of a context (OpenSSL's SSL_CTX) hold no buffers, 34 KiB each, while
+ * there is nothing in them. */
+void tls_save_memory(void *context);

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define MASK "***"
-enum { MAX_RESPONSE_BYTES = 64 * 1024, HEADER_LINES = 8 };
+enum { MAX_RESPONSE_BYTES = 16 * 1024, HEADER_LINES = 8 };
 static const int64_t RETRY_AFTER_CAP_MS = 3600 * 1000;
 
 struct sending {

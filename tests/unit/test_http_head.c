@@ -117,13 +117,18 @@ TEST(answers_that_break_the_protocol_are_refused)
     }
 }
 
-TEST(a_head_may_have_64_kib_and_not_one_byte_more)
-{
-    char line[1024 + 1];
+static char line[1024 + 1];
 
-    memset(line, 'x', sizeof line);
+static void make_line(size_t bytes)
+{
+    memset(line, 'x', bytes);
     memcpy(line, "X-A: ", 5);
-    memcpy(line + 1022, "\r\n", 3);
+    memcpy(line + bytes - 2, "\r\n", 3);
+}
+
+TEST(a_head_may_have_its_maximum_of_bytes_and_not_one_more)
+{
+    make_line(1024);
     assert_true(read_all("HTTP/1.1 200 OK\r\n"));
     while (head.bytes + 1024 <= HTTP_HEAD_MAX_BYTES)
         assert_true(http_head_line(&head, line, 1024));
@@ -131,6 +136,17 @@ TEST(a_head_may_have_64_kib_and_not_one_byte_more)
     assert_false(http_head_line(&head, line, room + 1));
     assert_true(head.too_large);
     assert_null(head.fault);
+    end();
+}
+
+TEST(a_head_may_have_its_maximum_of_lines_and_not_one_more)
+{
+    make_line(8);
+    assert_true(read_all("HTTP/1.1 200 OK\r\n"));
+    while (head.line_count < HTTP_HEAD_MAX_LINES)
+        assert_true(http_head_line(&head, line, 8));
+    assert_false(http_head_line(&head, line, 8));
+    assert_true(head.too_large);
     end();
 }
 
@@ -155,7 +171,8 @@ int main(void)
         RUN(a_header_that_looks_like_a_status_line_is_a_header),
         RUN(lengths_and_single_codings_are_taken),
         RUN(answers_that_break_the_protocol_are_refused),
-        RUN(a_head_may_have_64_kib_and_not_one_byte_more),
+        RUN(a_head_may_have_its_maximum_of_bytes_and_not_one_more),
+        RUN(a_head_may_have_its_maximum_of_lines_and_not_one_more),
         RUN(a_head_that_is_reset_remembers_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

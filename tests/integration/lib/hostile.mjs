@@ -310,6 +310,27 @@ const tls = [
 export const rows = [...silent, ...large, ...codings, ...lengths, ...resetting, ...grammar, ...unasked,
   ...redirects, ...tls];
 
+// Those that hold a connection open and have the engine keep as much for it as they can; for
+// measuring memory. Each is given up at its timeout.
+const FULL = 15 * 1024;                     // little less than what is kept of an answer
+const packedFull = gzipSync(Buffer.alloc(FULL, 'some text that packs well '));
+const holdsFull = [
+  ['in many headers', `${OK}${`X-A: ${'some value '.repeat(10)}\r\n`.repeat(120)}`],
+  ['in a large header', `${OK}X-A: ${'x'.repeat(FULL)}\r\n`],
+  ['in many Early Hints', 'HTTP/1.1 103 Early Hints\r\nLink: </some/quite/long/path/of.css>\r\n\r\n'.repeat(40)],
+  ['in a large body', `${OK}\r\n${'x'.repeat(FULL)}`],
+  ['in many chunks', `${OK}Transfer-Encoding: chunked\r\n\r\n${'1\r\nx\r\n'.repeat(FULL)}`],
+  ['in a body of gzip',
+    Buffer.concat([Buffer.from(`${OK}Content-Encoding: gzip\r\n\r\n`), packedFull.subarray(0, -1)])],
+];
+export const holding = [
+  silent[0], silent[1], silent[4],
+  { name: 'that stalls the handshake', raw: true, serve: (s) => s.resume() },
+  ...holdsFull.map(([name, text]) => ({ name: `that stops ${name}`, serve: holds(text) })),
+  ...holdsFull.map(([name, text]) =>
+    ({ name: `that stops ${name} inside TLS`, tls: (c) => c.good, serve: holds(text) })),
+];
+
 // ---- Running one -------------------------------------------------------------------------
 
 function open(row, certificates, serve) {
