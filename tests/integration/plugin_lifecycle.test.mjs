@@ -1,7 +1,6 @@
 // plugin_lifecycle.test.mjs - plugins over REST, in real sandboxes: installed, configured,
 // reloaded, disabled and removed; and the slack plugin against a Slack-like service.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
@@ -15,13 +14,9 @@ const receiver = new Receiver();
 before(() => Promise.all([engine.start(), receiver.start()]));
 after(() => Promise.all([engine.stop(), receiver.stop()]));
 beforeEach(async () => {
-  for (const { name } of (await engine.get('/api/plugins/installed')).json)
-    await engine.ok(200, engine.delete(`/api/plugins/${name}`));
+  await engine.forgetPlugins();
   receiver.reset();
 });
-
-const redis = (...args) => execFileSync('redis-cli',
-  ['-s', join(engine.data, 'redis', 'redis.sock'), ...args], { encoding: 'utf8', timeout: 5000 });
 
 const stored = () => readdirSync(join(engine.data, 'redis'), { recursive: true, withFileTypes: true })
   .filter((f) => f.isFile()).map((f) => readFileSync(join(f.path, f.name), 'latin1')).join('');
@@ -89,7 +84,7 @@ describe('the slack plugin', () => {
     assert.match(got.json.detail, /404: no_service/);
     assert.ok(!got.text.includes('sEcReT'), got.text);
     assert.equal(await installed(engine, 'slack'), undefined);
-    assert.ok(!redis('hkeys', 'mh:{c}:plugins').includes('slack'));
+    assert.ok(!engine.redis('hkeys', 'mh:{c}:plugins').includes('slack'));
   });
 
   test('waits as long as a busy Slack asks', async () => {
@@ -133,10 +128,10 @@ describe('the slack plugin', () => {
     assertProblem(await engine.delete('/api/plugins/slack'), 404);
     assertProblem(await engine.get('/api/plugins/slack/logs'), 404);
     assert.equal((await engine.event('alert')).deliveries, 0);
-    const keys = redis('keys', '*').trim().split('\n');
+    const keys = engine.redis('keys', '*').trim().split('\n');
     // What events tell of their deliveries goes with the events, after the retention.
     assert.deepEqual(keys.filter((k) => /slack/.test(k) && !/:(delivery|log):/.test(k)), []);
-    assert.ok(!redis('hkeys', 'mh:{c}:plugins').includes('slack'));
+    assert.ok(!engine.redis('hkeys', 'mh:{c}:plugins').includes('slack'));
   });
 });
 

@@ -1,9 +1,7 @@
 // reload.test.mjs - new versions under load, versions that must not take over, and the
 // way back to the version before.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { assertProblem, Engine } from './lib/engine.mjs';
 import { installed, PluginFolder, resultOf } from './lib/plugins.mjs';
@@ -16,8 +14,7 @@ const receiver = new Receiver();
 before(() => Promise.all([engine.start(), receiver.start()]));
 after(() => Promise.all([engine.stop(), receiver.stop()]));
 beforeEach(async () => {
-  for (const { name } of (await engine.get('/api/plugins/installed')).json)
-    await engine.ok(200, engine.delete(`/api/plugins/${name}`));
+  await engine.forgetPlugins();
   receiver.reset();
 });
 
@@ -25,9 +22,6 @@ const HTTP = 'local http = require "moonhook.http"';
 const talk = (word) => `permissions = { "alerts:read" }, on_alert = function() return { says = "${word}" } end,`;
 const call = (name, verb) => engine.post(`/api/plugins/${name}/${verb}`);
 const says = async (name, on = engine) => (await resultOf(on, name, 'alert')).result.says;
-
-const redis = (...args) => execFileSync('redis-cli',
-  ['-s', join(engine.data, 'redis', 'redis.sock'), ...args], { encoding: 'utf8', timeout: 5000 });
 
 // The engine's processes that live.
 function children(on) {
@@ -237,8 +231,7 @@ describe('a rollback', () => {
     await reloaded(lasting, 'lasting', secretive, { key: 'sEcReT-kEy' });
     await lasting.stop();
     await lasting.start();
-    const record = execFileSync('redis-cli', ['-s', join(lasting.data, 'redis', 'redis.sock'),
-      'hget', 'mh:{c}:plugins', 'lasting'], { encoding: 'utf8', timeout: 5000 });
+    const record = lasting.redis('hget', 'mh:{c}:plugins', 'lasting');
     assert.ok(record.includes('"before"') && !record.includes('sEcReT'), record);
     assert.equal((await installed(lasting, 'lasting')).previous_version, '1.0.0');
     await lasting.ok(200, lasting.post('/api/plugins/lasting/rollback'));
@@ -307,12 +300,12 @@ describe('a rollback', () => {
     plugin.write(talk('new'), { version: '2.0.0' });
     await engine.ok(200, call('unkept', 'reload'));
 
-    redis('rename', 'mh:{c}:plugins', 'kept');
-    redis('set', 'mh:{c}:plugins', 'of another type');
+    engine.redis('rename', 'mh:{c}:plugins', 'kept');
+    engine.redis('set', 'mh:{c}:plugins', 'of another type');
     assertProblem(await call('unkept', 'rollback'), 503);
     plugin.write(talk('newer'), { version: '3.0.0' });
     assertProblem(await call('unkept', 'reload'), 503);
-    redis('rename', 'kept', 'mh:{c}:plugins');
+    engine.redis('rename', 'kept', 'mh:{c}:plugins');
     const { version, previous_version: previous } = await installed(engine, 'unkept');
     assert.deepEqual([version, previous, await says('unkept')], ['2.0.0', '1.0.0', 'new']);
 

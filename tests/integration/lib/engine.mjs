@@ -6,7 +6,7 @@
 // otherwise than in order or a sanitizer complained; when the test file fails, the last
 // lines of each engine's log are shown.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -200,6 +200,18 @@ export class Engine extends Client {
     for (const { id } of (await this.ok(200, this.get('/api/webhooks'))).items)
       await this.ok(200, this.delete(`/api/webhooks/${id}`));
     await this.idle();
+  }
+
+  // As if no plugin had been installed before.
+  async forgetPlugins() {
+    for (const { name } of (await this.get('/api/plugins/installed')).json)
+      await this.ok(200, this.delete(`/api/plugins/${name}`));
+  }
+
+  // What redis-cli says of its managed Redis.
+  redis(...args) {
+    return execFileSync('redis-cli', ['-s', join(this.data, 'redis', 'redis.sock'), ...args],
+                        { encoding: 'utf8', timeout: 5000 });
   }
 
   // The pid of its managed redis-server; undefined while there is none.
