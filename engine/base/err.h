@@ -38,7 +38,7 @@
     X(PLUGIN,      502, "plugin_error",   "the plugin raised an error")                            \
     X(CRASHED,     502, "plugin_crashed", "the plugin's process ended in the middle of the call")   \
     X(JAIL,        503, "jail",           "the sandbox is not sealed as it must be")               \
-    X(MEMORY,      502, "memory",         "the plugin used more memory than its limit")            \
+    X(MEMORY,      502, "memory",         "the plugin used more memory than limits.memory_mb")      \
     X(RESULT,      502, "bad_result",     "the plugin returned what cannot be written as JSON")
 
 enum mh_err {

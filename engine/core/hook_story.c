@@ -23,6 +23,17 @@ enum limit hook_limit_of(enum mh_err err)
     }
 }
 
+enum limit hook_limit_refused(const struct hook_call *call)
+{
+    static const enum limit refusing[] = { LIMIT_REQUESTS, LIMIT_STORE_KEYS, LIMIT_STORE_BYTES,
+                                           LIMIT_EVENTS };
+
+    for (size_t i = 0; i < ARRAY_LEN(refusing); i++)
+        if (call->breached >> refusing[i] & 1)
+            return refusing[i];
+    return LIMIT_NONE;
+}
+
 static void name_limit(json_t *error, const char *plugin, const struct hook_call *call,
                        enum limit which)
 {

@@ -14,6 +14,10 @@ struct hook_failure {
 /* The limit that an error is about by its kind, or LIMIT_NONE. */
 enum limit hook_limit_of(enum mh_err err);
 
+/* The limit by which `call` was refused something, or LIMIT_NONE: its process says that this
+ * is what it failed of, and the engine knows of which. */
+enum limit hook_limit_refused(const struct hook_call *call);
+
 /* "error":{"code","message","killed"?,...} as delivery_facts() writes it; of a limit it
  * names plugin, hook, limit and event. The caller frees it. */
 char *hook_error_facts(const char *plugin, const struct hook_call *call,

@@ -216,9 +216,9 @@ static void read_error(struct sandbox *s, struct hook_call *call, json_t *head,
         r->err = MH_PLUGIN;
     sandbox_frame_retry(head, r);
     r->message = json_text_of(head, "message", "");
-    bool                too_large = json_bool_of(head, "too_large", false);
-    struct hook_failure f = { r->err, too_large ? LIMIT_RESULT : hook_limit_of(r->err), r->message,
-                              json_text_of(head, "trace", ""), false };
+    enum limit limit = json_bool_of(head, "too_large", false) ? LIMIT_RESULT
+                     : r->err == MH_LIMIT ? hook_limit_refused(call) : hook_limit_of(r->err);
+    struct hook_failure f = { r->err, limit, r->message, json_text_of(head, "trace", ""), false };
     r->facts = error_facts(s, call, &f);
 }
 

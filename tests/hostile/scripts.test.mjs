@@ -136,18 +136,20 @@ async function resultOfTwin(script) {
   return result;
 }
 
-// The limit that an error with this code must name, beside plugin, hook and event.
+// The limit that an error with this code must name, beside plugin, hook and event; of the code
+// "limit" it is the one that the script names.
 const LIMIT_OF = { timeout: 'timeout_ms', cpu_time: 'cpu_ms', memory: 'memory_mb' };
 
 const judges = {
-  error({ name, expect, trace }, attempt) {
+  error({ name, expect, trace, limit }, attempt) {
     const { status, error } = attempt;
     assert.equal(status, 'failed', JSON.stringify(attempt));
     assert.ok(expect.codes.includes(error.code), JSON.stringify(error));
     assert.match(error.message, expect.pattern);
     if (trace) assert.match(error.trace ?? '', trace);
-    if (error.code in LIMIT_OF) {
-      assert.deepEqual([error.limit, error.plugin, error.hook], [LIMIT_OF[error.code], name, 'on_alert']);
+    if (error.code in LIMIT_OF || error.code === 'limit') {
+      assert.deepEqual([error.limit, error.plugin, error.hook],
+                       [LIMIT_OF[error.code] ?? limit, name, 'on_alert']);
       assert.match(error.event, /^evt_/);
     }
     return error.code;
