@@ -217,23 +217,18 @@ static enum mh_err check_limit(const struct open_request *r, struct refusal *no)
 }
 
 void broker_request(struct broker *b, struct broker_subject *who, struct hook_call *call,
-                    const struct frame *frame)
+                    const struct frame *frame, const json_t *head)
 {
-    struct json_fault    fault;
-    json_t              *head = NULL;
-    struct refusal       no = { .why = "the request is no JSON" };
+    struct refusal       no = { .why = "" };
     struct open_request *r = open_request(b, who, call, frame->body_bytes);
 
-    enum mh_err err = json_parse(frame->head, frame->head_bytes, &head, &fault);
-    if (err == MH_OK)
-        err = find_row(r, head, &no);
+    enum mh_err err = find_row(r, head, &no);
     if (err == MH_OK)
         err = check_limit(r, &no);
     if (err == MH_OK)
         err = check_permission(r, &no);
     if (err == MH_OK)
         err = r->row->start(r, head, frame, &no);
-    json_decref(head);
     if (err != MH_OK)
         broker_reply_error(r, err, &no);
 }

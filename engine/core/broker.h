@@ -55,9 +55,9 @@ struct broker *broker_new(const struct broker_spec *spec);
 /* Nothing that it asked Redis or the queue for is under way any more. */
 void           broker_free(struct broker *b);
 
-/* Answers the REQUEST in `frame` by sandbox_reply(), now or later. */
+/* Answers the REQUEST in `frame`, whose head is `head`, by sandbox_reply(), now or later. */
 void broker_request(struct broker *b, struct broker_subject *who, struct hook_call *call,
-                    const struct frame *frame);
+                    const struct frame *frame, const json_t *head);
 /* The call ends while its request is open: nothing will be answered. */
 void broker_abort(struct hook_call *call);
 

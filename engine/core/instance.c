@@ -92,10 +92,11 @@ static void on_loaded(void *arg, json_t *json)
 
 static void on_failed(void *arg, const char *message) { become_ready(arg, MH_PLUGIN, message); }
 
-static void on_request(void *arg, struct hook_call *call, const struct frame *frame)
+static void on_request(void *arg, struct hook_call *call, const struct frame *frame,
+                       const json_t *head)
 {
     struct instance *i = arg;
-    broker_request(i->host->broker, &i->subject, call, frame);
+    broker_request(i->host->broker, &i->subject, call, frame, head);
 }
 
 static void on_abort(void *arg, struct hook_call *call)
@@ -243,9 +244,10 @@ static void inspect_loaded(void *arg, json_t *manifest)
 
 static void inspect_failed(void *arg, const char *message) { tell(arg, MH_PLUGIN, NULL, message); }
 
-static void inspect_request(void *arg, struct hook_call *call, const struct frame *frame)
+static void inspect_request(void *arg, struct hook_call *call, const struct frame *frame,
+                            const json_t *head)
 {
-    (void)arg, (void)call, (void)frame;     /* there is no call, so this cannot be */
+    (void)arg, (void)call, (void)frame, (void)head;     /* there is no call, so this cannot be */
 }
 
 static void inspect_abort(void *arg, struct hook_call *call) { (void)arg, (void)call; }

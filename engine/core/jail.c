@@ -89,9 +89,10 @@ static void on_loaded(void *arg, json_t *manifest)
 }
 
 static void on_failed(void *arg, const char *message) { (void)arg, (void)message; }
-static void on_request(void *arg, struct hook_call *call, const struct frame *frame)
+static void on_request(void *arg, struct hook_call *call, const struct frame *frame,
+                       const json_t *head)
 {
-    (void)arg, (void)call, (void)frame;     /* there is no call, so this cannot be */
+    (void)arg, (void)call, (void)frame, (void)head;     /* there is no call, so this cannot be */
 }
 static void on_abort(void *arg, struct hook_call *call) { (void)arg, (void)call; }
 static void on_logged(void *arg, struct hook_call *call, const char *level, const char *text)

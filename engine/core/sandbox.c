@@ -271,7 +271,7 @@ static void on_request(struct sandbox *s, const struct frame *f, json_t *head)
     end_turn(s, call);
     call->request_id = f->id;
     call->request = call;                   /* until the broker puts its own there */
-    s->spec.ops->request(s->spec.arg, call, f);
+    s->spec.ops->request(s->spec.arg, call, f, head);
 }
 
 /* A line past the plugin's rate is left out. */

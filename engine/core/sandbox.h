@@ -54,8 +54,10 @@ struct hook_call {
 struct sandbox_ops {
     void (*loaded)(void *arg, json_t *manifest);                    /* borrowed */
     void (*failed)(void *arg, const char *message);                 /* load refused; ended follows */
-    /* A suspended hook asks for something; sandbox_reply() answers, once. */
-    void (*request)(void *arg, struct hook_call *call, const struct frame *frame);
+    /* A suspended hook asks for something; sandbox_reply() answers, once. `head`: that of
+     * `frame`; both borrowed. */
+    void (*request)(void *arg, struct hook_call *call, const struct frame *frame,
+                    const json_t *head);
     /* The call ends while its request is open. */
     void (*abort)(void *arg, struct hook_call *call);
     void (*logged)(void *arg, struct hook_call *call, const char *level, const char *text);
