@@ -4,7 +4,7 @@
 
 #include "calls.h"
 #include "host.h"
-#include "utf8.h"
+#include "base/utf8.h"
 
 #include <lauxlib.h>
 

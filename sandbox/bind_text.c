@@ -1,7 +1,7 @@
 /* bind_text.c - characters of UTF-8 for lua/moonhook/text.lua. */
 #include "bind.h"
 
-#include "utf8.h"
+#include "base/utf8.h"
 
 #include <lauxlib.h>
 

@@ -3,7 +3,7 @@
  * Lua's. */
 #include "json.h"
 
-#include "utf8.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <lauxlib.h>

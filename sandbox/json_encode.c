@@ -2,7 +2,7 @@
  * no code of the plugin runs in the middle of it. */
 #include "json.h"
 
-#include "utf8.h"
+#include "base/utf8.h"
 
 #include <inttypes.h>
 #include <lauxlib.h>

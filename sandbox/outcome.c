@@ -4,7 +4,7 @@
 #include "base/util.h"
 #include "host.h"
 #include "json.h"
-#include "utf8.h"
+#include "base/utf8.h"
 #include "watchdog.h"
 
 #include <lauxlib.h>

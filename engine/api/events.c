@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "io/json_scan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -201,15 +202,25 @@ static enum mh_err next_item(const struct api_call *c, size_t *at, struct json_s
     return is_ndjson(c) ? next_line(all, at, out) : json_item_span(all.text, all.bytes, at, out);
 }
 
+static enum mh_err check_array(struct api_call *c, struct json_span all, struct json_fault *fault)
+{
+    enum json_kind kind;
+
+    if (json_scan(all, &kind) && kind == JSON_IS_ARRAY)
+        return MH_OK;
+    enum mh_err err = json_parse(all.text, all.bytes, &c->body, fault);
+    if (err == MH_OK && !json_is_array(c->body))
+        err = json_fault(fault, "", "must be an array, or NDJSON sent as application/x-ndjson");
+    return err;
+}
+
 /* An array is checked as a whole; NDJSON line by line, when each is accepted. */
 static enum mh_err check_batch(struct api_call *c, size_t *count, struct json_fault *fault)
 {
-    struct json_span all = body_of(c), item;
+    struct json_span item;
     size_t           at = 0;
-    enum mh_err      err = is_ndjson(c) ? MH_OK : json_parse(all.text, all.bytes, &c->body, fault);
+    enum mh_err      err = is_ndjson(c) ? MH_OK : check_array(c, body_of(c), fault);
 
-    if (err == MH_OK && c->body != NULL && !json_is_array(c->body))
-        err = json_fault(fault, "", "must be an array, or NDJSON sent as application/x-ndjson");
     for (*count = 0; err == MH_OK && next_item(c, &at, &item) == MH_OK;)
         ++*count;
     if (err == MH_OK && (*count == 0 || *count > MAX_BATCH))

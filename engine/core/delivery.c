@@ -2,6 +2,7 @@
 #include "core/delivery.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "base/util.h"
 
 #include <stdio.h>
@@ -99,14 +100,22 @@ char *delivery_facts(json_t *object)
 
 void delivery_add_attempt(struct delivery *d, bool ok, char *facts)
 {
-    double duration_ms = (double)(clock_mono_us() - d->started_us) / 1000.0;
-    char   at[CLOCK_TEXT_BYTES], *before = d->attempts;
+    struct json_writer w;
+    char               at[CLOCK_TEXT_BYTES], *before = d->attempts;
 
     clock_format(d->started_ms, at);
-    d->attempts = mem_printf("%s%s{\"number\":%u,\"started_at\":\"%s\",\"duration_ms\":%.3f,"
-                             "\"status\":\"%s\"%s%s}", before ? before : "", before ? "," : "",
-                             d->number, at, duration_ms, ok ? "delivered" : "failed",
-                             facts && facts[0] ? "," : "", facts ? facts : "");
+    json_writer_init(&w, SIZE_MAX);
+    json_write_more(&w, before);
+    json_open(&w, NULL, '{');
+    json_write_int(&w, "number", d->number);
+    json_write_string(&w, "started_at", at);
+    json_write_ms(&w, "duration_ms", clock_mono_us() - d->started_us);
+    json_write_string(&w, "status", ok ? "delivered" : "failed");
+    json_write_more(&w, facts);
+    json_close(&w, '}');
+    d->attempts = json_writer_take(&w);
+    if (d->attempts == NULL)
+        abort();                            /* bounded by who wrote them: memory is out */
     free(before);
     free(facts);
 }
@@ -130,17 +139,29 @@ static json_t *record_head(const struct event *e, const char *target_id, const c
 
 char *delivery_record(const struct delivery *d)
 {
-    char at[CLOCK_TEXT_BYTES], next[CLOCK_TEXT_BYTES + 2] = "null", round[32] = "";
+    struct json_writer w;
+    char               at[CLOCK_TEXT_BYTES];
 
-    if (d->next_ms > 0) {
-        clock_format(d->next_ms, at);
-        snprintf(next, sizeof next, "\"%s\"", at);
-    }
+    json_writer_init(&w, SIZE_MAX);
+    json_open(&w, NULL, '{');
+    json_write_string(&w, "event", d->event->type);
+    json_write_string(&w, "status", status_of(d));
     if (d->round > 0)
-        snprintf(round, sizeof round, "\"round\":%u,", d->round);
-    return mem_printf("{\"event\":\"%s\",\"status\":\"%s\",%s\"attempts\":[%s],"
-                      "\"next_attempt_at\":%s}", d->event->type, status_of(d), round,
-                      d->attempts ? d->attempts : "", next);
+        json_write_int(&w, "round", d->round);
+    json_open(&w, "attempts", '[');
+    json_write_more(&w, d->attempts);
+    json_close(&w, ']');
+    if (d->next_ms > 0)
+        clock_format(d->next_ms, at);
+    if (d->next_ms > 0)
+        json_write_string(&w, "next_attempt_at", at);
+    else
+        json_write_null(&w, "next_attempt_at");
+    json_close(&w, '}');
+    char *text = json_writer_take(&w);
+    if (text == NULL)
+        abort();                            /* as above */
+    return text;
 }
 
 json_t *delivery_record_pending(const struct event *e, const char *target_id, const char *kind)
@@ -166,16 +187,33 @@ void delivery_restore(struct delivery *d, const json_t *record)
         d->kills += json_bool_of(json_object_get(json_array_get(attempts, i), "error"), "killed", false);
 }
 
+/* How much of `text` a record keeps; false: it is no text. */
+static bool fit(const char *text, size_t bytes, size_t *out)
+{
+    size_t most = bytes < DELIVERY_TEXT_MAX ? bytes : DELIVERY_TEXT_MAX, at = 0, length;
+
+    if (most > 0 && memchr(text, '\0', most) != NULL)
+        return false;                       /* json_parse() takes no NUL */
+    while (at < most && (length = utf8_length(text + at, most - at)) > 0)
+        at += length;
+    *out = at;
+    return most - at < 4 && (at > 0 || bytes == 0);         /* a character may be cut */
+}
+
 json_t *delivery_text(const char *text, size_t bytes)
 {
-    size_t keep = bytes < DELIVERY_TEXT_MAX ? bytes : DELIVERY_TEXT_MAX;
+    size_t keep = 0;
 
-    if (keep > 0 && memchr(text, '\0', keep) != NULL)
-        return json_string("(binary)");     /* json_parse() takes no NUL */
-    for (int tries = 0; tries < 4 && keep > 0; tries++, keep--) {
-        json_t *cut = json_stringn(text, keep);     /* NULL where it is no UTF-8 */
-        if (cut != NULL)
-            return cut;
-    }
-    return json_string(bytes > 0 ? "(binary)" : "");
+    return fit(text, bytes, &keep) ? json_stringn_nocheck(text ? text : "", keep)
+                                   : json_string("(binary)");
+}
+
+void delivery_write_text(struct json_writer *w, const char *name, const char *text, size_t bytes)
+{
+    size_t keep = 0;
+
+    if (fit(text, bytes, &keep))
+        json_write_text(w, name, text, keep);
+    else
+        json_write_string(w, name, "(binary)");
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "core/target.h"
+#include "io/json_write.h"
 
 enum { DELIVERY_KEY_BYTES = 3 * MH_ID_BYTES, DELIVERY_TEXT_MAX = 2048 };
 
@@ -66,5 +67,8 @@ json_t *delivery_record_pending(const struct event *e, const char *target_id, co
 /* Takes over the past attempts of a stored record (borrowed), and their rounds. */
 void delivery_restore(struct delivery *d, const json_t *record);
 
-/* Text for a record: at most DELIVERY_TEXT_MAX bytes of UTF-8, the rest cut. */
+/* Text for a record: at most DELIVERY_TEXT_MAX bytes of UTF-8, the rest cut; "(binary)" for
+ * what is no text. */
 json_t *delivery_text(const char *text, size_t bytes);
+void    delivery_write_text(struct json_writer *w, const char *name, const char *text,
+                            size_t bytes);

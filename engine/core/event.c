@@ -4,18 +4,21 @@
 #include "base/clock.h"
 #include "base/util.h"
 #include "io/crypto.h"
+#include "io/json_scan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum plain_field { PLAIN_EVENT, PLAIN_DATA, PLAIN_ID, PLAIN_ORG, PLAIN_FIELDS };
+
 const struct json_field event_fields[] = {
-    { "event",  JSON_IS_STRING, true },
-    { "data",   JSON_IS_OBJECT, true },
-    { "id",     JSON_IS_STRING, false },
-    { "org_id", JSON_IS_STRING, false },
+    [PLAIN_EVENT] = { "event",  JSON_IS_STRING, true },
+    [PLAIN_DATA]  = { "data",   JSON_IS_OBJECT, true },
+    [PLAIN_ID]    = { "id",     JSON_IS_STRING, false },
+    [PLAIN_ORG]   = { "org_id", JSON_IS_STRING, false },
 };
-const size_t event_field_count = ARRAY_LEN(event_fields);
+const size_t event_field_count = PLAIN_FIELDS;
 
 static const struct json_field cloudevent_fields[] = {
     { "specversion", JSON_IS_STRING, true },
@@ -138,11 +141,41 @@ static enum mh_err from_cloudevent(const json_t *body, const char *org, int64_t 
     return MH_OK;
 }
 
+/* Copies a scanned string; false: it is too long for what it is. */
+static bool copy_span(const struct json_span *span, char *out, size_t size)
+{
+    if (span->bytes >= size)
+        return false;
+    memcpy(out, span->text, span->bytes);
+    out[span->bytes] = '\0';
+    return true;
+}
+
+/* The common case without a tree. False: json_parse() has the word. */
+static bool scan_plain(struct json_span text, const char *org, int64_t now_ms, struct event **out)
+{
+    struct json_span  spans[PLAIN_FIELDS];
+    struct json_fault fault;
+    char              type[EVENT_TYPE_BYTES], own_org[EVENT_ORG_BYTES], id[MH_ID_BYTES];
+
+    if (!json_scan_fields(text, event_fields, PLAIN_FIELDS, spans))
+        return false;
+    bool has_org = spans[PLAIN_ORG].text != NULL, has_id = spans[PLAIN_ID].text != NULL;
+    if (!copy_span(&spans[PLAIN_EVENT], type, sizeof type) ||
+        (has_org && !copy_span(&spans[PLAIN_ORG], own_org, sizeof own_org)) ||
+        (has_id && !copy_span(&spans[PLAIN_ID], id, sizeof id)))
+        return false;
+    return event_make(type, has_org ? own_org : org, has_id ? id : NULL, spans[PLAIN_DATA], now_ms,
+                      out, &fault) == MH_OK;
+}
+
 enum mh_err event_parse(enum event_form form, struct json_span text, const char *org,
                         int64_t now_ms, struct event **out, struct json_fault *fault)
 {
     json_t *body = NULL;
 
+    if (form == EVENT_PLAIN && scan_plain(text, org, now_ms, out))
+        return MH_OK;
     enum mh_err err = json_parse(text.text, text.bytes, &body, fault);
     if (err == MH_OK)
         err = (form == EVENT_PLAIN ? from_plain : from_cloudevent)(body, org, now_ms, out, fault);

@@ -9,9 +9,11 @@
 
 struct cursor { const char *at, *end; };
 
+static bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
+
 static void skip_blanks(struct cursor *c)
 {
-    while (c->at < c->end && strchr(" \t\r\n", *c->at) != NULL && *c->at != '\0')
+    while (c->at < c->end && is_blank(*c->at))
         c->at++;
 }
 
@@ -26,10 +28,12 @@ static bool take(struct cursor *c, char wanted)
 
 static void skip_string(struct cursor *c)
 {
-    for (c->at++; c->at < c->end && *c->at != '"'; c->at++)
-        if (*c->at == '\\')
-            c->at++;
-    c->at = c->at < c->end ? c->at + 1 : c->end;        /* an escape may have been the last */
+    const char *at = c->at + 1;
+
+    for (; at < c->end && *at != '"'; at++)
+        if (*at == '\\')
+            at++;
+    c->at = at < c->end ? at + 1 : c->end;              /* an escape may have been the last */
 }
 
 /* To the end of a number, true, false or null, or of whatever brackets hold. */
@@ -57,7 +61,7 @@ static struct json_span span_of_value(struct cursor *c)
     const char *begin = c->at;
     skip_value(c);
     const char *stop = c->at < c->end ? c->at : c->end;
-    while (stop > begin && strchr(" \t\r\n", stop[-1]) != NULL)
+    while (stop > begin && is_blank(stop[-1]))
         stop--;
     return (struct json_span){ begin, (size_t)(stop - begin) };
 }

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define MASK "***"
-enum { MAX_RESPONSE_BYTES = 16 * 1024, HEADER_LINES = 8 };
+enum { MAX_RESPONSE_BYTES = 16 * 1024, MAX_FACTS_BYTES = 256 * 1024, HEADER_LINES = 8 };
 static const int64_t RETRY_AFTER_CAP_MS = 3600 * 1000;
 
 struct sending {
@@ -157,62 +157,91 @@ static void tell_life(const struct sending *s, const struct http_result *r, cons
 
 /* ---- The attempt's story ------------------------------------------------------------------- */
 
-static json_t *timing_of(const struct http_timing *t)
+static void write_timing(struct json_writer *w, const struct http_timing *t)
 {
-    return json_pack("{s:f, s:f, s:f, s:f, s:f}", "dns_ms", (double)t->dns_us / 1000,
-                     "connect_ms", (double)t->connect_us / 1000, "tls_ms",
-                     (double)t->tls_us / 1000, "first_byte_ms", (double)t->first_byte_us / 1000,
-                     "total_ms", (double)t->total_us / 1000);
-}
-
-static json_t *status_error(const struct http_result *r)
-{
-    static const char *const wishes[] = {
-        [WISH_NONE] = "", [WISH_ABORT] = " and webhook-delivery: abort-message",
-        [WISH_DISABLE] = " and webhook-delivery: disable" };
-
-    return json_pack("{s:s, s:o}", "code", err_code(MH_STATUS), "message",
-                     json_sprintf("the receiver answered %u%s", r->status, wishes[wish_of(r)]));
+    json_open(w, "timing", '{');
+    json_write_ms(w, "dns_ms", t->dns_us);
+    json_write_ms(w, "connect_ms", t->connect_us);
+    json_write_ms(w, "tls_ms", t->tls_us);
+    json_write_ms(w, "first_byte_ms", t->first_byte_us);
+    json_write_ms(w, "total_ms", t->total_us);
+    json_close(w, '}');
 }
 
 /* The headers that were sent. What proves who sent it, and what the operator gave, which
  * may be a password, is not told. */
-static json_t *headers_of(const struct sending *s)
+static void write_headers(struct json_writer *w, const struct sending *s)
 {
     const struct event *event = s->delivery->event;
+    char                sent_at[24];
     json_t             *value;
     const char         *name;
-    json_t *headers = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:s}",
-        "Content-Type", "application/json", "User-Agent", "moonhook/" MH_VERSION,
-        "X-Mission-Control-Event", event->type, "X-Mission-Control-Signature", MASK,
-        "webhook-id", event->id, "webhook-timestamp", json_sprintf("%lld", (long long)s->sent_s),
-        "webhook-signature", MASK);
 
+    snprintf(sent_at, sizeof sent_at, "%lld", (long long)s->sent_s);
+    json_open(w, "headers", '{');
+    json_write_string(w, "Content-Type", "application/json");
+    json_write_string(w, "User-Agent", "moonhook/" MH_VERSION);
+    json_write_string(w, "X-Mission-Control-Event", event->type);
+    json_write_string(w, "X-Mission-Control-Signature", MASK);
+    json_write_string(w, "webhook-id", event->id);
+    json_write_string(w, "webhook-timestamp", sent_at);
+    json_write_string(w, "webhook-signature", MASK);
     json_object_foreach(json_object_get(s->endpoint->json, "headers"), name, value)
-        json_put(headers, name, json_string(MASK));
-    return headers;
+        json_write_string(w, name, MASK);
+    json_close(w, '}');
+}
+
+static void write_request(struct json_writer *w, const struct sending *s)
+{
+    json_open(w, "request", '{');
+    json_write_string(w, "method", "POST");
+    json_write_string(w, "url", json_text_of(s->endpoint->json, "url", ""));
+    write_headers(w, s);
+    json_close(w, '}');
+}
+
+static void write_response(struct json_writer *w, const struct http_result *r)
+{
+    json_open(w, "response", '{');
+    json_write_int(w, "status", r->status);
+    json_write_bool(w, "truncated", r->err == MH_TOO_LARGE || r->body_bytes > DELIVERY_TEXT_MAX);
+    delivery_write_text(w, "headers", r->headers, r->headers_bytes);
+    delivery_write_text(w, "body", r->body, r->body_bytes);
+    json_close(w, '}');
+}
+
+static void write_error(struct json_writer *w, const struct http_result *r, enum mh_err err)
+{
+    static const char *const wishes[] = {
+        [WISH_NONE] = "", [WISH_ABORT] = " and webhook-delivery: abort-message",
+        [WISH_DISABLE] = " and webhook-delivery: disable" };
+    char        answer[96];
+    const char *text = r->detail[0] ? r->detail : err_text(err);
+
+    if (err == MH_STATUS) {
+        snprintf(answer, sizeof answer, "the receiver answered %u%s", r->status, wishes[wish_of(r)]);
+        text = answer;
+    }
+    json_open(w, "error", '{');
+    json_write_string(w, "code", err_code(err));
+    delivery_write_text(w, "message", text, strlen(text));
+    json_close(w, '}');
 }
 
 static char *facts_of(const struct sending *s, const struct http_result *r, enum mh_err err)
 {
-    json_t *facts = json_pack("{s:{s:s, s:s, s:o}, s:o}", "request", "method", "POST", "url",
-                              json_text_of(s->endpoint->json, "url", ""), "headers", headers_of(s),
-                              "timing", timing_of(&r->timing));
+    struct json_writer w;
 
+    json_writer_init(&w, MAX_FACTS_BYTES);
+    write_request(&w, s);
+    write_timing(&w, &r->timing);
     if (r->address[0] != '\0')
-        json_put(facts, "address", json_string(r->address));
+        json_write_string(&w, "address", r->address);
     if (r->status != 0)
-        json_put(facts, "response",
-                 json_pack("{s:i, s:b, s:o, s:o}", "status", (int)r->status, "truncated",
-                           (int)(r->err == MH_TOO_LARGE || r->body_bytes > DELIVERY_TEXT_MAX),
-                           "headers", delivery_text(r->headers, r->headers_bytes), "body",
-                           delivery_text(r->body, r->body_bytes)));
-    if (err == MH_STATUS)
-        json_put(facts, "error", status_error(r));
-    else if (err != MH_OK)
-        json_put(facts, "error", json_pack("{s:s, s:s}", "code", err_code(err), "message",
-                                           r->detail[0] ? r->detail : err_text(err)));
-    return delivery_facts(facts);
+        write_response(&w, r);
+    if (err != MH_OK)
+        write_error(&w, r, err);
+    return json_writer_take(&w);
 }
 
 /* Also without an exchange: then r->err says why there was none. */
