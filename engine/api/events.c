@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/util.h"
 #include "io/json_scan.h"
+#include "io/json_write.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,36 +123,77 @@ void events_post(struct api_call *c)
 
 /* ---- A batch ------------------------------------------------------------------------------ */
 
-struct batch { struct api_call *call; json_t *outcomes; size_t missing; };
+struct batch { struct api_call *call; char **outcomes; size_t count, missing; };
 struct batch_item { struct batch *batch; size_t index; struct event *event; };
+
+static void batch_answer(struct batch *b)
+{
+    struct json_writer w;
+
+    json_writer_init(&w, SIZE_MAX);
+    json_open(&w, NULL, '{');
+    json_open(&w, "items", '[');
+    for (size_t i = 0; i < b->count; i++)
+        json_write_more(&w, b->outcomes[i] ? b->outcomes[i] : "null");
+    json_close(&w, ']');
+    json_close(&w, '}');
+    size_t bytes = w.text.len;
+    char  *text = json_writer_take(&w);
+    if (text != NULL)
+        api_answer_text(b->call, 200, "application/json", text, bytes);
+    else
+        api_problem(b->call, MH_NOMEM, NULL);
+}
 
 static void batch_end_one(struct batch *b)
 {
     if (--b->missing > 0)
         return;
-    api_answer(b->call, 200, json_pack("{s:o}", "items", b->outcomes));
+    batch_answer(b);
+    for (size_t i = 0; i < b->count; i++)
+        free(b->outcomes[i]);
+    free(b->outcomes);
     free(b);
 }
 
-static json_t *item_problem(enum mh_err err, const struct json_fault *fault)
+static char *item_problem(enum mh_err err, const struct json_fault *fault)
 {
-    return json_pack("{s:{s:s, s:i, s:s, s:s}}", "error", "code", err_code(err), "status",
-                     err_http_status(err), "pointer", fault ? fault->pointer : "", "detail",
-                     fault ? fault->text : err_text(err));
+    struct json_writer w;
+
+    json_writer_init(&w, 4096);
+    json_open(&w, NULL, '{');
+    json_open(&w, "error", '{');
+    json_write_string(&w, "code", err_code(err));
+    json_write_int(&w, "status", err_http_status(err));
+    json_write_string(&w, "pointer", fault ? fault->pointer : "");
+    json_write_string(&w, "detail", fault ? fault->text : err_text(err));
+    json_close(&w, '}');
+    json_close(&w, '}');
+    return json_writer_take(&w);
+}
+
+static char *item_done(const struct event *e, enum mh_err err, size_t deliveries)
+{
+    struct json_writer w;
+
+    json_writer_init(&w, 256);
+    json_open(&w, NULL, '{');
+    json_write_string(&w, "id", e->id);
+    if (err == MH_OK)
+        json_write_int(&w, "deliveries", (int64_t)deliveries);
+    else
+        json_write_bool(&w, "duplicate", true);
+    json_close(&w, '}');
+    return json_writer_take(&w);
 }
 
 static void on_item_accepted(void *arg, enum mh_err err, size_t deliveries)
 {
     struct batch_item *item = arg;
-    json_t            *outcome;
+    bool               known = err == MH_OK || err == MH_CONFLICT;
 
-    if (err == MH_OK)
-        outcome = json_pack("{s:s, s:i}", "id", item->event->id, "deliveries", (int)deliveries);
-    else if (err == MH_CONFLICT)
-        outcome = json_pack("{s:s, s:b}", "id", item->event->id, "duplicate", 1);
-    else
-        outcome = item_problem(err, NULL);
-    json_array_set_new(item->batch->outcomes, item->index, outcome);
+    item->batch->outcomes[item->index] = known ? item_done(item->event, err, deliveries)
+                                               : item_problem(err, NULL);
     event_unref(item->event);
     batch_end_one(item->batch);
     free(item);
@@ -164,7 +206,7 @@ static void accept_item(struct batch *b, size_t index, struct json_span text)
     enum mh_err       err = make_event(b->call, EVENT_PLAIN, text, &e, &fault);
 
     if (err != MH_OK) {
-        json_array_set_new(b->outcomes, index, item_problem(err, &fault));
+        b->outcomes[index] = item_problem(err, &fault);
         batch_end_one(b);
         return;
     }
@@ -242,9 +284,8 @@ void events_batch(struct api_call *c)
         return;
     }
     struct batch *b = mem_alloc(sizeof *b);
-    *b = (struct batch){ c, json_array(), count + 1 };      /* one more: held until all are begun */
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(b->outcomes, json_null());
+    *b = (struct batch){ c, mem_alloc(count * sizeof(char *)), count,
+                         count + 1 };       /* one more: held until all are begun */
     for (size_t i = 0; i < count && next_item(c, &at, &item) == MH_OK; i++)
         accept_item(b, i, item);
     batch_end_one(b);

@@ -42,6 +42,21 @@ static void hide_what_is_near(char *text)
         *near = '\0';
 }
 
+/* Takes a last character off that was cut in its middle: a fault is going to be JSON. */
+static void drop_half_character(char *text)
+{
+    size_t length = strlen(text), tail = 0;
+
+    while (tail < 3 && tail < length && (text[length - 1 - tail] & 0xC0) == 0x80)
+        tail++;
+    if (tail == length)
+        return;
+    unsigned char lead = (unsigned char)text[length - 1 - tail];
+    size_t        tail_wanted = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : lead >= 0xC0 ? 1 : 0;
+    if (tail < tail_wanted)
+        text[length - 1 - tail] = '\0';
+}
+
 static enum mh_err parse(const char *text, size_t bytes, int most, json_t **out,
                          struct json_fault *fault)
 {
@@ -62,6 +77,7 @@ static enum mh_err parse(const char *text, size_t bytes, int most, json_t **out,
         hide_what_is_near(error.text);
         snprintf(fault->text, sizeof fault->text, "line %d, column %d: %.120s", error.line,
                  error.column, bytes == 0 ? "a JSON body was expected" : error.text);
+        drop_half_character(fault->text);
         return MH_INVALID;
     }
     *out = value;
@@ -118,21 +134,6 @@ bool json_bool_of(const json_t *object, const char *key, bool otherwise)
 }
 
 /* ---- Reading a request --------------------------------------------------------- */
-
-/* Takes a last character off that was cut in its middle: a fault is going to be JSON. */
-static void drop_half_character(char *text)
-{
-    size_t length = strlen(text), tail = 0;
-
-    while (tail < 3 && tail < length && (text[length - 1 - tail] & 0xC0) == 0x80)
-        tail++;
-    if (tail == length)
-        return;
-    unsigned char lead = (unsigned char)text[length - 1 - tail];
-    size_t        tail_wanted = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : lead >= 0xC0 ? 1 : 0;
-    if (tail < tail_wanted)
-        text[length - 1 - tail] = '\0';
-}
 
 enum mh_err json_fault(struct json_fault *fault, const char *pointer, const char *format, ...)
 {

@@ -171,9 +171,10 @@ static void note_circuit(struct endpoint *e, const struct life_attempt *a, int64
 {
     struct breaker *b = &e->gate.breaker;
     unsigned        before = b->state;
-    uint32_t        random;
+    uint32_t        random = 0;             /* when a failure opens it, it says for how long */
 
-    crypto_random(&random, sizeof random);
+    if (a->circuit == BREAKER_FAILURE)
+        crypto_random(&random, sizeof random);
     breaker_note(b, &(struct breaker_attempt){ a->circuit, a->probe, a->began_ms }, now_ms, random);
     if (b->state == before)
         return;

@@ -14,7 +14,8 @@
 #include <string.h>
 
 #define MASK "***"
-enum { MAX_RESPONSE_BYTES = 16 * 1024, MAX_FACTS_BYTES = 256 * 1024, HEADER_LINES = 8 };
+enum { MAX_RESPONSE_BYTES = 16 * 1024, MAX_FACTS_BYTES = 256 * 1024, HEADER_LINES = 8,
+       MAX_LINES_BYTES = 64 * 1024, USUAL_LINES_BYTES = 600 };
 static const int64_t RETRY_AFTER_CAP_MS = 3600 * 1000;
 
 struct sending {
@@ -25,27 +26,42 @@ struct sending {
     bool                  probe;            /* decides about the endpoint's circuit */
 };
 
+/* "Name: value" lines in one text, a NUL behind each. */
 struct lines {
-    struct buf  text[HEADER_LINES + ENDPOINT_MAX_HEADERS];
+    struct buf  text;
+    size_t      begin[HEADER_LINES + ENDPOINT_MAX_HEADERS];
     const char *line[HEADER_LINES + ENDPOINT_MAX_HEADERS + 1];
     size_t      count;
+    enum mh_err err;                        /* of the first line that did not fit */
 };
+
+static void lines_init(struct lines *l)
+{
+    *l = (struct lines){ .count = 0 };
+    buf_init(&l->text, MAX_LINES_BYTES);
+    l->err = buf_reserve(&l->text, USUAL_LINES_BYTES);
+}
+
+static void add_text(struct lines *l, const char *text, size_t bytes)
+{
+    if (l->err == MH_OK)
+        l->err = buf_append(&l->text, text, bytes);
+}
 
 static void add_line(struct lines *l, const char *name, const char *value)
 {
-    struct buf *text = &l->text[l->count];
-
-    buf_init(text, 2048);
-    if (buf_printf(text, "%s: %s", name, value) == MH_OK)
-        l->line[l->count++] = text->data;
-    else
-        buf_deinit(text);
+    l->begin[l->count++] = l->text.len;
+    add_text(l, name, strlen(name));
+    add_text(l, ": ", 2);
+    add_text(l, value, strlen(value) + 1);
 }
 
-static void lines_deinit(struct lines *l)
+/* The text moves while it grows: lines are known by their beginnings until now. */
+static const char *const *lines_ready(struct lines *l)
 {
     for (size_t i = 0; i < l->count; i++)
-        buf_deinit(&l->text[i]);
+        l->line[i] = l->text.data + l->begin[i];
+    return l->line;
 }
 
 static enum mh_err sign(const struct endpoint *e, const struct event *event, int64_t now_s,
@@ -265,20 +281,24 @@ static enum mh_err post(struct sending *s)
 {
     const struct endpoints_spec *spec = endpoints_spec(s->endpoint->owner);
     const struct event          *event = s->delivery->event;
-    struct lines                 l = { .count = 0 };
+    struct lines                 l;
 
+    lines_init(&l);
     add_line(&l, "Content-Type", "application/json");
     add_line(&l, "User-Agent", "moonhook/" MH_VERSION);
     enum mh_err err = sign(s->endpoint, event, s->sent_s, &l);
     add_custom(s->endpoint, &l);
+    if (err == MH_OK)
+        err = l.err;
     struct http_call call = {
-        .method = "POST", .url = json_text_of(s->endpoint->json, "url", ""), .headers = l.line,
+        .method = "POST", .url = json_text_of(s->endpoint->json, "url", ""),
+        .headers = lines_ready(&l),
         .body = event->envelope, .body_bytes = event->envelope_bytes,
         .timeout_ms = s->endpoint->timeout_ms, .max_response_bytes = MAX_RESPONSE_BYTES,
     };
     if (err == MH_OK)
         err = http_client_start(spec->http, &call, on_result, s, &s->exchange);
-    lines_deinit(&l);
+    buf_deinit(&l.text);
     return err;
 }
 
