@@ -1,22 +1,27 @@
 // deliver.mjs - signed webhooks from the first enqueue to the last one received.
 //
-// Both sides take the events in batches of 1000 while they deliver, sign each payload twice
-// (Standard Webhooks and X-Mission-Control-Signature) and send to the same receiver, which
-// counts. CPU time is engine + Redis, accepting over HTTP included, and producer + worker +
-// Redis; neither the receiver's nor the runner's. Redis commands include those in scripts.
+// All sides make the same POSTs to the same receiver, which counts. moonhook and BullMQ take the
+// events in batches of 1000 while they deliver and sign each payload twice (Standard Webhooks and
+// X-Mission-Control-Signature); libcurl's multi interface, bare, shows what the POSTs cost by
+// themselves. CPU time is engine + Redis, accepting over HTTP included, producer + worker +
+// Redis, and one process; neither the receiver's nor the runner's. Redis commands include those
+// in scripts.
 import { startEngine } from './lib/engine.mjs';
 import { alternate, difference, EVENT } from './lib/load.mjs';
 import { until } from './lib/proc.mjs';
 import { startReceiver } from './lib/receiver.mjs';
 import { startBullmq } from './peers/bullmq.mjs';
+import { startCurl } from './peers/curl.mjs';
 
-const BATCH = 1000;
+const BATCH = 1000, AT_ONCE = 64, ENDPOINTS = 100, FAN_OUT = 1000;
 
-async function startMoonhook(fsync, url) {
+async function startMoonhook(fsync, url, endpoints) {
   const engine = await startEngine({ fsync });
-  await engine.target('/api/webhooks', { url, events: ['alert'] });
+  for (let i = 0; i < endpoints; i++)
+    await engine.target('/api/webhooks', { url: `${url}/${i}`, events: ['alert'],
+      concurrency: Math.ceil(AT_ONCE / endpoints) });
   engine.enqueue = async (n) => {
-    for (let left = n; left > 0; left -= BATCH) {
+    for (let left = n / endpoints; left > 0; left -= BATCH) {
       const batch = `[${Array(Math.min(left, BATCH)).fill(EVENT)}]`;
       const { items } = await engine.api('POST', '/api/events/batch', batch);
       const refused = items.find(({ error }) => error);
@@ -26,33 +31,66 @@ async function startMoonhook(fsync, url) {
   return engine;
 }
 
-async function round(side, receiver, n) {
+/** `n` deliveries, `step` of them at a time. */
+async function round(side, receiver, n, step) {
   const before = { cpu: side.cpu(), calls: side.calls(), received: await receiver.requests() };
-  const began = performance.now();
-  const enqueued = side.enqueue(n);
   const received = async () => await receiver.requests() - before.received;
-  await Promise.all([enqueued,
-    until(async () => await received() >= n, `${n} deliveries`, { seconds: 60, every_ms: 10 })]);
+  const began = performance.now();
+  for (let done = step; done <= n; done += step)
+    await Promise.all([side.enqueue(step), until(async () => await received() >= done,
+      `${n} deliveries`, { seconds: 60, every_ms: step < n ? 2 : 10 })]);
   const seconds = (performance.now() - began) / 1000;
   await side.settled();
   if (await received() !== n) throw new Error(`${await received()} deliveries of ${n} events`);
   const cpu = difference(before.cpu, side.cpu()), calls = difference(before.calls, side.calls());
   const each = (kind, by) => Object.entries(by).map(([name, sum]) => [`${kind} ${name}`, sum / n]);
-  return { rate: n / seconds, cpu_us: cpu.sum / n, commands: calls.sum / n,
+  return { rate: n / seconds, cpu_us: cpu.sum / n, own_us: (cpu.by.moonhook ?? 0) / n,
+    commands: calls.sum / n,
     ...Object.fromEntries([...each('cpu', cpu.by), ...each('command', calls.by)]) };
 }
 
-export async function deliver({ fsync, rounds, deliveries }) {
+async function compare({ fsync, rounds, deliveries }, { endpoints = 1, at_a_time, sides }) {
   const receiver = await startReceiver();
-  const { moonhook, peer } = await alternate({
-    moonhook: () => startMoonhook(fsync, receiver.url),
-    peer: () => startBullmq(fsync, receiver.url),
-  }, rounds, (side, warm) => round(side, receiver, warm ? Math.min(deliveries, 5000) : deliveries));
+  const all = {
+    moonhook: () => startMoonhook(fsync, receiver.url, endpoints),
+    bullmq: () => startBullmq(fsync, receiver.url, endpoints),
+    curl: () => startCurl(receiver.url, AT_ONCE),
+  };
+  const result = await alternate(Object.fromEntries(sides.map((name) => [name, all[name]])), rounds,
+    (side, warm) => {
+      const n = warm ? Math.min(deliveries, 5000) : deliveries;
+      return round(side, receiver, n, at_a_time ?? n);
+    });
   await receiver.stop();
-  const name = 'BullMQ';
+  return result;
+}
+
+/** One endpoint. */
+export async function deliver(options) {
+  const { moonhook, bullmq, curl } = await compare(options, { sides: ['moonhook', 'bullmq', 'curl'] });
+  const beside = { moonhook, peer: bullmq, name: 'BullMQ' };
+  const bare = { moonhook, peer: curl, name: 'bare libcurl' };
   return [
-    { what: 'signed deliveries, end to end', unit: '/s', field: 'rate', moonhook, peer, name },
-    { what: 'CPU per delivery', unit: 'us', field: 'cpu_us', moonhook, peer, name },
-    { what: 'Redis commands per delivery', unit: '', field: 'commands', moonhook, peer, name },
+    { what: 'signed deliveries, end to end (aim: ratio 5)', unit: '/s', field: 'rate', ...beside },
+    { what: 'CPU per delivery', unit: 'us', field: 'cpu_us', ...beside },
+    { what: 'Redis commands per delivery', unit: '', field: 'commands', ...beside },
+    { what: 'CPU per delivery, Redis included (aim: ratio 2)', unit: 'us', field: 'cpu_us', ...bare },
+    { what: 'the same, engine only', unit: 'us', field: 'own_us',
+      ...bare, peer: curl.missing ? curl : { own_us: curl.cpu_us } },
+  ];
+}
+
+/** Many endpoints: every event goes to all of them. */
+export async function spread(options) {
+  const sides = ['moonhook', 'bullmq'];
+  const many = await compare(options, { endpoints: ENDPOINTS, sides });
+  const one = await compare(options, { endpoints: FAN_OUT, at_a_time: FAN_OUT, sides });
+  const row = ({ moonhook, bullmq }, what) => ({ what, unit: '/s', field: 'rate', moonhook,
+    peer: bullmq, name: 'BullMQ' });
+  const cpu = ({ moonhook, bullmq }, what) => ({ what, unit: 'us', field: 'cpu_us', moonhook,
+    peer: bullmq, name: 'BullMQ' });
+  return [
+    row(many, `deliveries to ${ENDPOINTS} endpoints`), cpu(many, 'CPU per delivery of those'),
+    row(one, `deliveries of one event to ${FAN_OUT} endpoints`), cpu(one, 'CPU per delivery of those'),
   ];
 }

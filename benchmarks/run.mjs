@@ -6,7 +6,7 @@ import { cpus, tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { accept, fsync } from './accept.mjs';
-import { deliver } from './deliver.mjs';
+import { deliver, spread } from './deliver.mjs';
 import { fairness } from './fairness.mjs';
 import { hook } from './hook.mjs';
 import { hostile } from './hostile.mjs';
@@ -16,7 +16,7 @@ import { thousand } from './thousand.mjs';
 import { wake } from './wake.mjs';
 import { table } from './lib/table.mjs';
 
-const ALL = { accept, hook, deliver, fairness, start, wake, memory, thousand, hostile };
+const ALL = { accept, hook, deliver, spread, fairness, start, wake, memory, thousand, hostile };
 const MEASURES = { ...ALL, fsync };             // fsync only where it is named
 const OPTIONS = {
   fsync: { type: 'string', default: 'always' },         // moonhook's default

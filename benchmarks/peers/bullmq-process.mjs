@@ -1,4 +1,4 @@
-// bullmq-process.mjs producer|worker SOCKET URL - the two processes that a user would write.
+// bullmq-process.mjs producer|worker SOCKET URL ENDPOINTS - the two processes that a user would write.
 //
 // To the producer a message is how many jobs to add; to the worker, how many in all are to
 // be done. Each answers when that is so. The payload, its headers and signatures are those
@@ -12,7 +12,7 @@ const CONCURRENCY = Number(process.env.BULLMQ_CONCURRENCY ?? 64);
 const BULK = 1000;
 const JOB = { attempts: 10, backoff: { type: 'exponential', delay: 5000 }, removeOnComplete: true };
 
-const [role, path, url] = process.argv.slice(2);
+const [role, path, url, endpoints] = process.argv.slice(2);
 const connection = { path, maxRetriesPerRequest: null };
 
 async function produce() {
@@ -21,7 +21,8 @@ async function produce() {
   const id = () => `evt_${randomBytes(12).toString('hex')}`;
   const event = () => ({ id: id(), event: 'alert', timestamp: new Date().toISOString(),
     org_id: 'default', data: ALERT });
-  const job = () => ({ name: 'alert', opts: JOB, data: event() });
+  let made = 0;                                 // a job for each endpoint of an event
+  const job = () => ({ name: `/${made++ % Number(endpoints)}`, opts: JOB, data: event() });
   process.on('message', async (count) => {
     for (let left = count; left > 0; left -= BULK)
       await queue.addBulk(Array.from({ length: Math.min(left, BULK) }, job));
@@ -45,10 +46,10 @@ function headers(event, body) {
   };
 }
 
-function deliver({ data: event }) {
+function deliver({ name, data: event }) {
   const body = JSON.stringify(event);
   return new Promise((resolve, reject) => {
-    const sending = request(url, { method: 'POST', agent, timeout: 15000,
+    const sending = request(url + name, { method: 'POST', agent, timeout: 15000,
       headers: headers(event, body) }, (response) => {
       response.resume();
       response.on('end', () => {

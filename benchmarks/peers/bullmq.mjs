@@ -18,8 +18,8 @@ function install() {
 }
 
 /** A process of bullmq-process.mjs: each message to it is answered with one. */
-async function startRole(role, socket, url) {
-  const child = start([process.execPath, PROCESS, role, socket, url],
+async function startRole(role, socket, url, endpoints) {
+  const child = start([process.execPath, PROCESS, role, socket, url, String(endpoints)],
     { log: join(tempDir(), `${role}.log`), ipc: true });
   await answer(child);
   return child;
@@ -35,12 +35,12 @@ function request(child, message) {
   return answer(child);
 }
 
-/** A side as deliver.mjs measures it; it delivers to `url`. */
-export async function startBullmq(fsync, url) {
+/** A side as deliver.mjs measures it; it delivers to `endpoints` paths below `url`, in turn. */
+export async function startBullmq(fsync, url, endpoints = 1) {
   install();
   const redis = await startRedis(fsync);
-  const producer = await startRole('producer', redis.socket, url);
-  const worker = await startRole('worker', redis.socket, url);
+  const producer = await startRole('producer', redis.socket, url, endpoints);
+  const worker = await startRole('worker', redis.socket, url, endpoints);
   const processes = [producer, worker, redis.child];
   let enqueued = 0;
   return {
