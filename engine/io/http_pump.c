@@ -1,5 +1,9 @@
 /* http_pump.c - libcurl's multi socket interface on the loop: it names sockets to
- * watch and one timer; what happens on them is told back to it. */
+ * watch and one timer; what happens on them is told back to it.
+ *
+ * libcurl gives a socket up when its exchange ends and wants it again when the next one
+ * begins, most often at once. The kernel is told of neither: the watch stays as it is
+ * (http_socket_keep_watch), and ends only when something happens that nobody waits for. */
 #include "io/http_client_internal.h"
 
 #include "base/log.h"
@@ -9,11 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
-struct watch {                              /* one socket of libcurl's */
+struct http_watch {                         /* one socket of libcurl's */
     uv_poll_t           poll;
     struct http_client *client;
     curl_socket_t       socket;
-    int                 wanted;             /* of the loop: UV_READABLE, UV_WRITABLE */
+    int                 wanted;             /* by libcurl: UV_READABLE, UV_WRITABLE */
+    int                 polled;             /* what the loop waits for */
 };
 
 static void take_results(struct http_client *c)
@@ -34,18 +39,35 @@ static void act(struct http_client *c, curl_socket_t socket, int events)
     take_results(c);
 }
 
+static void on_socket(uv_poll_t *poll, int status, int events);
+
+static void poll_for(struct http_watch *w, int events)
+{
+    if (events == w->polled)
+        return;
+    if (events == 0)
+        uv_poll_stop(&w->poll);
+    else
+        uv_poll_start(&w->poll, events, on_socket);
+    w->polled = events;
+}
+
 /* A server that refuses a body answers, closes, and the kernel resets. libcurl would
  * write, fail, and never read that answer; so wherever it wants to read as well it is
  * told to, which it does before it writes. libuv ends the poll of a socket that failed:
  * libcurl is then told to read only, and finds the failure behind the last byte. */
 static void on_socket(uv_poll_t *poll, int status, int events)
 {
-    struct watch *w = container_of(poll, struct watch, poll);
-    int           flags = w->wanted & UV_READABLE ? CURL_CSELECT_IN : 0;
+    struct http_watch *w = container_of(poll, struct http_watch, poll);
+    int                flags = w->wanted & UV_READABLE ? CURL_CSELECT_IN : 0;
 
+    if (status < 0)
+        w->polled = 0;
+    poll_for(w, w->wanted);
+    if (w->wanted == 0)
+        return;
     if (status < 0) {
         flags = CURL_CSELECT_IN;
-        uv_poll_start(&w->poll, w->wanted, on_socket);
     } else if (events & UV_WRITABLE) {
         flags |= CURL_CSELECT_OUT;
     }
@@ -67,7 +89,7 @@ static void on_timer_closed(struct timer *t)
 
 static void on_watch_closed(uv_handle_t *handle)
 {
-    struct watch       *w = container_of((uv_poll_t *)handle, struct watch, poll);
+    struct http_watch  *w = container_of((uv_poll_t *)handle, struct http_watch, poll);
     struct http_client *c = w->client;
 
     free(w);
@@ -75,37 +97,56 @@ static void on_watch_closed(uv_handle_t *handle)
         timer_close(&c->timer, on_timer_closed);
 }
 
-static struct watch *watch_new(struct http_client *c, curl_socket_t socket)
+void http_watch_close(struct http_watch *w)
 {
-    struct watch *w = mem_alloc(sizeof *w);
+    poll_for(w, 0);
+    uv_close((uv_handle_t *)&w->poll, on_watch_closed);
+}
+
+static struct http_watch *watch_new(struct http_client *c, curl_socket_t socket)
+{
+    struct http_watch *w = mem_alloc(sizeof *w);
 
     w->client = c;
     w->socket = socket;
     if (uv_poll_init_socket(c->loop, &w->poll, socket) != 0)
         abort();                            /* the kernel is out of memory or of watches */
     c->open_polls++;
+    return w;
+}
+
+static struct http_watch *watch_again(struct http_client *c, curl_socket_t socket)
+{
+    struct http_watch *w = http_socket_take_watch(c, socket);
+
+    if (w == NULL)
+        w = watch_new(c, socket);
     curl_multi_assign(c->multi, socket, w);
     return w;
+}
+
+static void watch_no_more(struct http_watch *w)
+{
+    w->wanted = 0;
+    if (!http_socket_keep_watch(w->client, w->socket, w))
+        http_watch_close(w);
 }
 
 static int on_watch(CURL *easy, curl_socket_t socket, int what, void *arg, void *assigned)
 {
     struct http_client *c = arg;
-    struct watch       *w = assigned;
+    struct http_watch  *w = assigned;
 
     (void)easy;
     if (what == CURL_POLL_REMOVE) {
-        if (w != NULL) {
-            uv_poll_stop(&w->poll);
-            uv_close((uv_handle_t *)&w->poll, on_watch_closed);
-            curl_multi_assign(c->multi, socket, NULL);
-        }
+        if (w != NULL)
+            watch_no_more(w);
         return 0;
     }
     if (w == NULL)
-        w = watch_new(c, socket);
+        w = watch_again(c, socket);
     w->wanted = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-    uv_poll_start(&w->poll, w->wanted, on_socket);
+    poll_for(w, w->wanted);
     return 0;
 }
 

@@ -26,6 +26,7 @@ struct http_socket {
     curl_socket_t fd;
     CURL         *maker;                    /* while it connects; NULL from the first request on */
     int           local_port, peer_port;    /* 0 while it connects */
+    struct http_watch *watch;               /* kept here while libcurl wants none */
 };
 
 static struct list *bucket(struct list *table, int number)
@@ -43,16 +44,27 @@ void http_sockets_init(struct http_client *c)
     }
 }
 
-static void forget(struct http_client *c, curl_socket_t fd)
+static struct http_socket *socket_of(struct http_client *c, curl_socket_t fd)
 {
     list_for_each(node, after, bucket(c->sockets_by_fd, fd)) {
         struct http_socket *s = container_of(node, struct http_socket, by_fd);
-        if (s->fd != fd)
-            continue;
-        list_unlink(&s->by_fd);
-        list_unlink(&s->by_port);
-        free(s);
+        if (s->fd == fd)
+            return s;
     }
+    return NULL;
+}
+
+static void forget(struct http_client *c, curl_socket_t fd)
+{
+    struct http_socket *s = socket_of(c, fd);
+
+    if (s == NULL)
+        return;
+    if (s->watch != NULL)
+        http_watch_close(s->watch);
+    list_unlink(&s->by_fd);
+    list_unlink(&s->by_port);
+    free(s);
 }
 
 /* libcurl closes a socket that never connected without telling; that is found out when its
@@ -82,6 +94,27 @@ void http_sockets_deinit(struct http_client *c)
     for (size_t i = 0; i < HTTP_SOCKET_BUCKETS; i++)
         while ((node = list_pop_front(&c->sockets_by_fd[i])) != NULL)
             free(container_of(node, struct http_socket, by_fd));
+}
+
+/* One that is not connected yet may be closed without a word; its number would stay watched. */
+bool http_socket_keep_watch(struct http_client *c, curl_socket_t fd, struct http_watch *w)
+{
+    struct http_socket *s = socket_of(c, fd);
+
+    if (s == NULL || s->maker != NULL)
+        return false;
+    s->watch = w;
+    return true;
+}
+
+struct http_watch *http_socket_take_watch(struct http_client *c, curl_socket_t fd)
+{
+    struct http_socket *s = socket_of(c, fd);
+    struct http_watch  *w = s ? s->watch : NULL;
+
+    if (w != NULL)
+        s->watch = NULL;
+    return w;
 }
 
 static int local_port_of(curl_socket_t fd)
