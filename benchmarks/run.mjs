@@ -6,18 +6,20 @@ import { cpus, tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { accept, fsync } from './accept.mjs';
+import { arrival } from './arrival.mjs';
 import { deliver, spread } from './deliver.mjs';
 import { fairness } from './fairness.mjs';
 import { hook } from './hook.mjs';
 import { hostile } from './hostile.mjs';
 import { memory } from './memory.mjs';
+import { million } from './million.mjs';
 import { start } from './start.mjs';
 import { thousand } from './thousand.mjs';
 import { wake } from './wake.mjs';
 import { table } from './lib/table.mjs';
 
-const ALL = { accept, hook, deliver, spread, fairness, start, wake, memory, thousand, hostile };
-const MEASURES = { ...ALL, fsync };             // fsync only where it is named
+const ALL = { accept, hook, deliver, spread, arrival, fairness, start, wake, memory, thousand, hostile };
+const MEASURES = { ...ALL, fsync, million };    // these two only where they are named
 const OPTIONS = {
   fsync: { type: 'string', default: 'always' },         // moonhook's default
   rounds: { type: 'string', default: '3' },

@@ -16,9 +16,14 @@ async function startNode() {
   return { child, url };
 }
 
-export async function startReceiver() {
-  const { child, url } = await startNginx(fileURLToPath(new URL('receiver.conf', import.meta.url)))
+/** With `log`, each request is a line "SECONDS WEBHOOK-ID" in the file of that name; the rest of
+ *  what it gives is the same. */
+export async function startReceiver({ log = false } = {}) {
+  const { child, url, dir } = await startNginx(
+    fileURLToPath(new URL('receiver.conf', import.meta.url)),
+    { ACCESS: log ? 'arrivals.log arrival' : 'off' })
     .catch((error) => {
+      if (log) throw error;
       process.stderr.write(`the receiver is Node, not nginx: ${error.message}\n`);
       return startNode();
     });
@@ -27,7 +32,7 @@ export async function startReceiver() {
     const text = await (await fetch(`${url}/count`)).text();
     return Number(/^ \d+ \d+ (\d+)/m.exec(text)[1]) - ++asked;
   };
-  return { url: `${url}/hook`, requests, stop: () => stop(child) };
+  return { url: `${url}/hook`, requests, log: dir && join(dir, 'arrivals.log'), stop: () => stop(child) };
 }
 
 function serve(port) {                          // counts as nginx's stub_status does

@@ -1,6 +1,6 @@
 // bullmq-process.mjs producer|worker SOCKET URL ENDPOINTS - the two processes that a user would write.
 //
-// To the producer a message is how many jobs to add; to the worker, how many in all are to
+// To the producer a message is how many jobs to add, or the ids of their events; to the worker, how many in all are to
 // be done. Each answers when that is so. The payload, its headers and signatures are those
 // that moonhook sends.
 import { createHmac, randomBytes } from 'node:crypto';
@@ -18,14 +18,15 @@ const connection = { path, maxRetriesPerRequest: null };
 async function produce() {
   const queue = new Queue('webhooks', { connection });
   await queue.waitUntilReady();
-  const id = () => `evt_${randomBytes(12).toString('hex')}`;
-  const event = () => ({ id: id(), event: 'alert', timestamp: new Date().toISOString(),
+  const newId = () => `evt_${randomBytes(12).toString('hex')}`;
+  const event = (id = newId()) => ({ id, event: 'alert', timestamp: new Date().toISOString(),
     org_id: 'default', data: ALERT });
   let made = 0;                                 // a job for each endpoint of an event
-  const job = () => ({ name: `/${made++ % Number(endpoints)}`, opts: JOB, data: event() });
-  process.on('message', async (count) => {
-    for (let left = count; left > 0; left -= BULK)
-      await queue.addBulk(Array.from({ length: Math.min(left, BULK) }, job));
+  const job = (id) => ({ name: `/${made++ % Number(endpoints)}`, opts: JOB, data: event(id) });
+  process.on('message', async (wanted) => {
+    if (Array.isArray(wanted)) await queue.addBulk(wanted.map(job));
+    for (let left = wanted; left > 0; left -= BULK)
+      await queue.addBulk(Array.from({ length: Math.min(left, BULK) }, () => job()));
     process.send('added');
   });
 }

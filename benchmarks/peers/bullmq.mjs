@@ -45,6 +45,7 @@ export async function startBullmq(fsync, url, endpoints = 1) {
   let enqueued = 0;
   return {
     enqueue: (n) => { enqueued += n; return request(producer, n); },
+    add: (ids) => { enqueued += ids.length; producer.send(ids); },   // answered, to nobody
     settled: () => request(worker, enqueued),
     cpu: () => cpu(processes.map(({ pid }) => pid)),
     calls: () => calls(redis.socket),

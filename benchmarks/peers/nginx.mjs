@@ -25,7 +25,7 @@ export async function startNginx(conf, names = {}) {
     '-e', 'stderr'], { log, env: { LD_LIBRARY_PATH: libraries } });
   const url = `http://127.0.0.1:${port}`;
   await untilServes(url, 'nginx', child);
-  return { child, url };
+  return { child, url, dir };
 }
 
 /** A side as accept.mjs and hook.mjs measure it. */
