@@ -106,13 +106,13 @@ void delivery_add_attempt(struct delivery *d, bool ok, char *facts)
     clock_format(d->started_ms, at);
     json_writer_init(&w, SIZE_MAX);
     json_write_more(&w, before);
-    json_open(&w, NULL, '{');
+    json_write_open(&w, NULL, '{');
     json_write_int(&w, "number", d->number);
     json_write_string(&w, "started_at", at);
     json_write_ms(&w, "duration_ms", clock_mono_us() - d->started_us);
     json_write_string(&w, "status", ok ? "delivered" : "failed");
     json_write_more(&w, facts);
-    json_close(&w, '}');
+    json_write_close(&w, '}');
     d->attempts = json_writer_take(&w);
     if (d->attempts == NULL)
         abort();                            /* bounded by who wrote them: memory is out */
@@ -143,21 +143,21 @@ char *delivery_record(const struct delivery *d)
     char               at[CLOCK_TEXT_BYTES];
 
     json_writer_init(&w, SIZE_MAX);
-    json_open(&w, NULL, '{');
+    json_write_open(&w, NULL, '{');
     json_write_string(&w, "event", d->event->type);
     json_write_string(&w, "status", status_of(d));
     if (d->round > 0)
         json_write_int(&w, "round", d->round);
-    json_open(&w, "attempts", '[');
+    json_write_open(&w, "attempts", '[');
     json_write_more(&w, d->attempts);
-    json_close(&w, ']');
+    json_write_close(&w, ']');
     if (d->next_ms > 0)
         clock_format(d->next_ms, at);
     if (d->next_ms > 0)
         json_write_string(&w, "next_attempt_at", at);
     else
         json_write_null(&w, "next_attempt_at");
-    json_close(&w, '}');
+    json_write_close(&w, '}');
     char *text = json_writer_take(&w);
     if (text == NULL)
         abort();                            /* as above */

@@ -262,6 +262,29 @@ bool json_scan(struct json_span text, enum json_kind *kind)
     return true;
 }
 
+bool json_scan_items(struct json_span text, struct json_span *items, size_t max, size_t *count)
+{
+    struct scan  s = { text.text, text.text + text.bytes, 1 };
+    struct value item;
+
+    *count = 0;
+    skip_blanks(&s);
+    if (!take(&s, '['))
+        return false;
+    do {
+        if (!scan_value(&s, &item))
+            return false;
+        size_t quote = item.kind == JSON_IS_STRING;
+        if (*count < max)
+            items[*count] = (struct json_span){ item.span.text - quote, item.span.bytes + 2 * quote };
+        ++*count;
+    } while (take(&s, ','));
+    if (!take(&s, ']'))
+        return false;
+    skip_blanks(&s);
+    return s.at == s.end;
+}
+
 /* ---- An object, by the table of its fields ------------------------------------------------ */
 
 /* Notes the value under the field of its name. */

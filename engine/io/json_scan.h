@@ -10,6 +10,10 @@
 /* Is it surely one value? *kind is set then: JSON_IS_ANY of a real or null. */
 bool json_scan(struct json_span text, enum json_kind *kind);
 
+/* Is it surely an array? Its first `max` items are then in `items`, as they stand, and *count
+ * tells how many there are. Borrows from `text`. */
+bool json_scan_items(struct json_span text, struct json_span *items, size_t max, size_t *count);
+
 /* Is it surely an object with what `fields` requires, of the kinds that it says, and with
  * nothing else? spans[i] is then the value of fields[i] as it stands, a string's without its
  * quotes and without escapes; its text is NULL where there is none. Borrows from `text`. */

@@ -40,13 +40,13 @@ static void begin(struct json_writer *w, const char *name)
     put(w, "\":", 2);
 }
 
-void json_open(struct json_writer *w, const char *name, char bracket)
+void json_write_open(struct json_writer *w, const char *name, char bracket)
 {
     begin(w, name);
     put_char(w, bracket);
 }
 
-void json_close(struct json_writer *w, char bracket) { put_char(w, bracket); }
+void json_write_close(struct json_writer *w, char bracket) { put_char(w, bracket); }
 
 static void put_escape(struct json_writer *w, unsigned char c)
 {

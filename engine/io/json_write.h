@@ -15,8 +15,8 @@ struct json_writer { struct buf text; bool failed; };
 /* Owns memory until json_writer_take(). */
 void json_writer_init(struct json_writer *w, size_t max_bytes);
 
-void json_open(struct json_writer *w, const char *name, char bracket);      /* '{' or '[' */
-void json_close(struct json_writer *w, char bracket);
+void json_write_open(struct json_writer *w, const char *name, char bracket);      /* '{' or '[' */
+void json_write_close(struct json_writer *w, char bracket);
 
 /* `text` is UTF-8; what has to be escaped is. */
 void json_write_text(struct json_writer *w, const char *name, const char *text, size_t bytes);

@@ -175,13 +175,13 @@ static void tell_life(const struct sending *s, const struct http_result *r, cons
 
 static void write_timing(struct json_writer *w, const struct http_timing *t)
 {
-    json_open(w, "timing", '{');
+    json_write_open(w, "timing", '{');
     json_write_ms(w, "dns_ms", t->dns_us);
     json_write_ms(w, "connect_ms", t->connect_us);
     json_write_ms(w, "tls_ms", t->tls_us);
     json_write_ms(w, "first_byte_ms", t->first_byte_us);
     json_write_ms(w, "total_ms", t->total_us);
-    json_close(w, '}');
+    json_write_close(w, '}');
 }
 
 /* The headers that were sent. What proves who sent it, and what the operator gave, which
@@ -194,7 +194,7 @@ static void write_headers(struct json_writer *w, const struct sending *s)
     const char         *name;
 
     snprintf(sent_at, sizeof sent_at, "%lld", (long long)s->sent_s);
-    json_open(w, "headers", '{');
+    json_write_open(w, "headers", '{');
     json_write_string(w, "Content-Type", "application/json");
     json_write_string(w, "User-Agent", "moonhook/" MH_VERSION);
     json_write_string(w, "X-Mission-Control-Event", event->type);
@@ -204,26 +204,26 @@ static void write_headers(struct json_writer *w, const struct sending *s)
     json_write_string(w, "webhook-signature", MASK);
     json_object_foreach(json_object_get(s->endpoint->json, "headers"), name, value)
         json_write_string(w, name, MASK);
-    json_close(w, '}');
+    json_write_close(w, '}');
 }
 
 static void write_request(struct json_writer *w, const struct sending *s)
 {
-    json_open(w, "request", '{');
+    json_write_open(w, "request", '{');
     json_write_string(w, "method", "POST");
     json_write_string(w, "url", json_text_of(s->endpoint->json, "url", ""));
     write_headers(w, s);
-    json_close(w, '}');
+    json_write_close(w, '}');
 }
 
 static void write_response(struct json_writer *w, const struct http_result *r)
 {
-    json_open(w, "response", '{');
+    json_write_open(w, "response", '{');
     json_write_int(w, "status", r->status);
     json_write_bool(w, "truncated", r->err == MH_TOO_LARGE || r->body_bytes > DELIVERY_TEXT_MAX);
     delivery_write_text(w, "headers", r->headers, r->headers_bytes);
     delivery_write_text(w, "body", r->body, r->body_bytes);
-    json_close(w, '}');
+    json_write_close(w, '}');
 }
 
 static void write_error(struct json_writer *w, const struct http_result *r, enum mh_err err)
@@ -238,10 +238,10 @@ static void write_error(struct json_writer *w, const struct http_result *r, enum
         snprintf(answer, sizeof answer, "the receiver answered %u%s", r->status, wishes[wish_of(r)]);
         text = answer;
     }
-    json_open(w, "error", '{');
+    json_write_open(w, "error", '{');
     json_write_string(w, "code", err_code(err));
     delivery_write_text(w, "message", text, strlen(text));
-    json_close(w, '}');
+    json_write_close(w, '}');
 }
 
 static char *facts_of(const struct sending *s, const struct http_result *r, enum mh_err err)

@@ -1,7 +1,8 @@
 /* fuzz_scan.c - the scan of what producers send against the parser that it stands in for.
  *
  * Invariants: what the scan takes, json_parse() takes, as the same kind; and an object's
- * fields are those that a walk over the tree finds, with the same strings. */
+ * fields are those that a walk over the tree finds, with the same strings, and an array's items
+ * those that json_item_span() finds. */
 #include "io/json_scan.h"
 
 #include <stdlib.h>
@@ -61,6 +62,25 @@ static void try_fields(struct json_span text)
     json_decref(tree);
 }
 
+static void try_items(struct json_span text)
+{
+    enum { MOST = 3 };
+    struct json_span  items[MOST], item;
+    struct json_fault fault;
+    json_t           *tree = NULL;
+    size_t            count, at = 0;
+
+    if (!json_scan_items(text, items, MOST, &count))
+        return;
+    INVARIANT(json_parse(text.text, text.bytes, &tree, &fault) == MH_OK);
+    INVARIANT(json_array_size(tree) == count);
+    for (size_t i = 0; i < count && i < MOST; i++) {
+        INVARIANT(json_item_span(text.text, text.bytes, &at, &item) == MH_OK);
+        INVARIANT(items[i].text == item.text && items[i].bytes == item.bytes);
+    }
+    json_decref(tree);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct json_span  text = { (const char *)data, size };
@@ -74,5 +94,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         json_decref(tree);
     }
     try_fields(text);
+    try_items(text);
     return 0;
 }

@@ -25,18 +25,18 @@ TEST(commas_come_by_themselves)
     struct json_writer w;
 
     json_writer_init(&w, 1000);
-    json_open(&w, NULL, '{');
+    json_write_open(&w, NULL, '{');
     json_write_int(&w, "n", -7);
-    json_open(&w, "list", '[');
+    json_write_open(&w, "list", '[');
     json_write_bool(&w, NULL, true);
     json_write_null(&w, NULL);
     json_write_more(&w, "1,2");
-    json_close(&w, ']');
-    json_open(&w, "none", '{');
+    json_write_close(&w, ']');
+    json_write_open(&w, "none", '{');
     json_write_more(&w, "");
-    json_close(&w, '}');
+    json_write_close(&w, '}');
     json_write_string(&w, "end", "");
-    json_close(&w, '}');
+    json_write_close(&w, '}');
     assert_taken(&w, "{\"n\":-7,\"list\":[true,null,1,2],\"none\":{},\"end\":\"\"}");
 }
 
@@ -50,9 +50,9 @@ TEST(every_byte_of_ascii_comes_back_as_it_was)
     for (size_t i = 0; i < sizeof all; i++)
         all[i] = (char)(i + 1);
     json_writer_init(&w, 1000);
-    json_open(&w, NULL, '[');
+    json_write_open(&w, NULL, '[');
     json_write_text(&w, NULL, all, sizeof all);
-    json_close(&w, ']');
+    json_write_close(&w, ']');
     char *text = json_writer_take(&w);
     assert_int_equal(json_parse(text, strlen(text), &tree, &fault), MH_OK);
     assert_int_equal(json_string_length(json_array_get(tree, 0)), sizeof all);
@@ -66,10 +66,10 @@ TEST(a_text_that_ends_in_a_bracket_does_not_swallow_a_comma)
     struct json_writer w;
 
     json_writer_init(&w, 1000);
-    json_open(&w, NULL, '[');
+    json_write_open(&w, NULL, '[');
     json_write_string(&w, NULL, "[");
     json_write_string(&w, NULL, "{");
-    json_close(&w, ']');
+    json_write_close(&w, ']');
     assert_taken(&w, "[\"[\",\"{\"]");
 }
 
@@ -78,13 +78,13 @@ TEST(microseconds_are_written_as_milliseconds)
     struct json_writer w;
 
     json_writer_init(&w, 1000);
-    json_open(&w, NULL, '[');
+    json_write_open(&w, NULL, '[');
     json_write_ms(&w, NULL, 0);
     json_write_ms(&w, NULL, 7);
     json_write_ms(&w, NULL, 12345);
     json_write_ms(&w, NULL, 9000000000);
     json_write_ms(&w, NULL, -5);
-    json_close(&w, ']');
+    json_write_close(&w, ']');
     assert_taken(&w, "[0.000,0.007,12.345,9000000.000,0.000]");
 }
 
