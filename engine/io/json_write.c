@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_BYTES = 1024 };
+enum { FIRST_BYTES = 2000 };               /* the story of a usual attempt */
 
 void json_writer_init(struct json_writer *w, size_t max_bytes)
 {
@@ -14,12 +14,28 @@ void json_writer_init(struct json_writer *w, size_t max_bytes)
     w->failed = buf_reserve(&w->text, max_bytes < FIRST_BYTES ? max_bytes : FIRST_BYTES) != MH_OK;
 }
 
-static void put(struct json_writer *w, const char *text, size_t bytes)
+/* Many small pieces: one test each, most of the time. */
+static bool has_room(struct json_writer *w, size_t bytes)
 {
-    w->failed = w->failed || buf_append(&w->text, text, bytes) != MH_OK;
+    if (w->text.cap - w->text.len > bytes)
+        return true;
+    w->failed = w->failed || buf_reserve(&w->text, bytes) != MH_OK;
+    return !w->failed;
 }
 
-static void put_char(struct json_writer *w, char c) { put(w, &c, 1); }
+static void put(struct json_writer *w, const char *text, size_t bytes)
+{
+    if (!has_room(w, bytes))
+        return;
+    memcpy(w->text.data + w->text.len, text, bytes);
+    w->text.len += bytes;
+}
+
+static void put_char(struct json_writer *w, char c)
+{
+    if (has_room(w, 1))
+        w->text.data[w->text.len++] = c;
+}
 
 /* Before a value or a member: a comma, but behind an opening bracket and at the beginning. */
 static void separate(struct json_writer *w)
@@ -132,8 +148,10 @@ char *json_writer_take(struct json_writer *w)
     size_t bytes;
     char  *text = buf_take(&w->text, &bytes);
 
-    if (!w->failed)
-        return text;
-    free(text);
-    return NULL;
+    if (w->failed) {
+        free(text);
+        return NULL;
+    }
+    text[bytes] = '\0';                     /* room for it is there: see has_room() */
+    return text;
 }
