@@ -1,9 +1,11 @@
-/* plugins_internal.h - what plugins.c (what operators do) and plugins_follow.c (what other
- * engines did) share. */
+/* plugins_internal.h - what the files of all plugins share, and nobody else sees: plugins.c
+ * (the set), plugins_op.c (an operation's beginning and end), plugins_change.c (its steps),
+ * plugins_switch.c (on, off, gone), plugins_follow.c (what other engines did). */
 #pragma once
 
 #include "base/list.h"
 #include "base/map.h"
+#include "core/broker_store.h"
 #include "core/plugins.h"
 
 struct entry {
@@ -34,11 +36,40 @@ struct op {
     void                 *arg;
 };
 
+/* ---- plugins.c ---- */
+
+struct entry *plugins_add_entry(struct plugins *ps, const char *name);
+/* `seen`: the files as they were read; NULL: as they are now. */
+void plugins_watch_entry(struct plugins *ps, struct entry *e, json_t *seen);
+void plugins_load_one(struct plugins *ps, const char *name, const json_t *stored);
+void plugins_entry_free(void *entry);
+
+/* ---- plugins_op.c ---- */
+
+struct op *plugins_op_new(struct plugins *ps, plugins_done *done, void *arg);
+
 /* An operation on an installed plugin; NULL when it was refused. */
 struct op *plugins_op(struct plugins *ps, const char *name, plugins_done *done, void *arg);
 
+/* Each answers, undoes what the operation began where it failed, and frees it. Takes `answer`. */
+void plugins_finish(struct op *op, enum mh_err err, json_t *answer);
+void plugins_refuse(struct op *op, enum mh_err err, const char *format, ...) MH_PRINTF(3, 4);
+
+/* The engine stops in the middle: the operation is answered, and freed by the callback that
+ * it waits for, which begins with plugins_is_orphan(); a trial is abandoned and has none. */
+void plugins_orphan(struct op *op);
+bool plugins_is_orphan(struct op *op);      /* true: it was, and is freed */
+
+/* Writes the plugin's record; `done` gets the operation and begins with plugins_was_not_stored(),
+ * unless it has more to undo. True: the operation ends there, with its engine, or refused. */
+void plugins_store_version(struct op *op, const struct plugin_version *v,
+                           const struct plugin_version *before, bool enabled, store_done *done);
+bool plugins_was_not_stored(struct op *op, enum mh_err err);
+
+/* What the plugin stored; nothing of it runs any more that could put something there again. */
+void plugins_forget_store(struct plugins *ps, const char *name, broker_forgotten *done, void *arg);
+
+/* ---- plugins_change.c ---- */
+
 /* A plugin_tried for an operation: stores, commits and answers. */
 void plugins_on_tried(void *arg, enum mh_err err, const char *message);
-
-void plugins_load_one(struct plugins *ps, const char *name, const json_t *stored);
-void plugins_entry_free(void *entry);
