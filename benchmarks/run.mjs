@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { accept, fsync } from './accept.mjs';
 import { arrival } from './arrival.mjs';
+import { conceal } from './conceal.mjs';
 import { deliver, spread } from './deliver.mjs';
 import { fairness } from './fairness.mjs';
 import { hook } from './hook.mjs';
@@ -18,7 +19,8 @@ import { thousand } from './thousand.mjs';
 import { wake } from './wake.mjs';
 import { table } from './lib/table.mjs';
 
-const ALL = { accept, hook, deliver, spread, arrival, fairness, start, wake, memory, thousand, hostile };
+const ALL = { accept, hook, deliver, spread, arrival, fairness, start, wake, memory, thousand, hostile,
+  conceal };
 const MEASURES = { ...ALL, fsync, million };    // these two only where they are named
 const OPTIONS = {
   fsync: { type: 'string', default: 'always' },         // moonhook's default

@@ -6,8 +6,8 @@
  * anything happens; secrets are put in here, on the way out, and taken out of what
  * comes back. What is refused is logged with the rule that refused it, and counted.
  *
- * Each kind of request has a file of its own: broker_http.c, broker_sign.c,
- * broker_store.c, broker_emit.c. What they read from a REQUEST is made by a pure
+ * Each kind of request has a file of its own: broker_http.c (and broker_answer.c for what
+ * comes back), broker_sign.c, broker_store.c, broker_emit.c. What they read from a REQUEST is made by a pure
  * broker_*_prepare() each, which does no I/O. */
 #pragma once
 
@@ -20,6 +20,7 @@ enum {
     BROKER_MAX_URL_BYTES      = 8192,
     BROKER_MAX_OPEN_BYTES     = 8 * 1024 * 1024,    /* bodies of one plugin's open requests */
     BROKER_MAX_ANSWERS_BYTES  = 16 * 1024 * 1024,   /* that are coming in for one plugin */
+    BROKER_CONCEAL_WORK       = 256 * 1024,         /* in one turn of the loop; see conceal_some() */
     BROKER_MAX_LOOKUPS        = 32,                 /* of one plugin, given up and still going on */
 };
 
@@ -29,6 +30,7 @@ struct queue;
 
 /* All borrowed, for as long as the broker lives. */
 struct broker_spec {
+    uv_loop_t          *loop;
     struct http_client *http;
     struct redis       *redis;
     const char         *prefix;             /* of Redis keys */

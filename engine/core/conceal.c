@@ -3,431 +3,265 @@
  * A service echoes what it got in ways of its own: it escapes more or fewer characters
  * than we did, in one case or the other, it shows the Authorization header or a part of
  * the URL. So what is looked for is not a list of written forms: a *spelling* (the value,
- * its hex, its base64) is compared with the text character by character, each character
- * being read as one *writing* has it (plain, percent, JSON, HTML). What is spelled is made
- * once, when the secret is added.
+ * its hex, its base64: spelling.h) is compared with the text character by character, each
+ * character being read as one *writing* has it (plain, percent, JSON, HTML: writing.h).
  *
- * One pass, so that what was put in is not searched again, and the longest match first,
+ * One pass for all of them. Where no escape is near, the third and fourth byte of a place say how
+ * many places further on a spelling may begin: mostly three. Where one may begin here, the four bytes,
+ * folded, are looked up. Where an escape begins among the four bytes, what they are read as in its
+ * writing is looked up as well.
+ *
+ * One pass also, so that what was put in is not searched again, and the longest match first,
  * so that a value which begins another leaves nothing of it.
+ *
+ * A text can be gone through in parts: the loop serves others between them. Work is counted
+ * in bytes looked at and characters compared, so that a text that was made to be slow has
+ * more parts and not longer ones.
  *
  * This is against accidents. A service and a plugin that conspire need no echo, and can
  * write a secret in a way that nobody finds. */
+#include "core/spelling.h"
 #include "core/vault.h"
+#include "core/writing.h"
 
-#include "base/util.h"
-#include "io/crypto.h"
-
-#include <ctype.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-
-enum {
-    SHORTEST_DERIVED = 8,                   /* bytes; what is made of less would eat ordinary text */
-    SHORTEST_SEGMENT = 16,                  /* of a path: shorter ones are words */
-};
-
-enum alphabet { EXACT, ANY_CASE, BASE64 };  /* BASE64: the two alphabets are one */
-
-struct spelling {
-    unsigned char *bytes;                   /* NUL behind it */
-    size_t         len;
-    enum alphabet  alphabet;
-    unsigned       seal;
-    bool           whole;                   /* says the value: its token says the same */
-    unsigned       next;                    /* of those with the same beginning, see head */
-};
-
-struct spellings {
-    struct spelling *item;
-    size_t           count, cap;
-    unsigned         head[256];             /* by folded() first byte: index + 1; 0: none */
-};
 
 struct found { const struct spelling *spelling; size_t bytes; };    /* of the text */
 
+/* What one call of conceal_some() goes by. */
+struct scan {
+    const struct spellings *all;
+    const unsigned char    *text;
+    size_t                  bytes;
+    size_t                  work;           /* done so far */
+    size_t                  stop;           /* the first place that is not looked at */
+    size_t                  lead[WRITINGS]; /* the next one of each writing */
+};
+
+enum { ESCAPED_WORK = 16 };                 /* a place with escapes takes as long as so many bytes */
+
 /* ---- Comparing ---------------------------------------------------------------------------- */
 
-static unsigned char base64_standard(unsigned char c) { return c == '-' ? '+' : c == '_' ? '/' : c; }
-
-static bool same(enum alphabet alphabet, unsigned char a, unsigned char b)
-{
-    if (a == b || alphabet == EXACT)
-        return a == b;
-    return alphabet == BASE64 ? base64_standard(a) == base64_standard(b) : tolower(a) == tolower(b);
-}
-
-/* What is the same() in some alphabet folds to the same. */
-static unsigned char folded(unsigned char c) { return (unsigned char)tolower(base64_standard(c)); }
-
-/* ---- Writings: how one character stands in a text ------------------------------------------- */
-
-struct character { unsigned char bytes[4]; size_t count; };
-
-static size_t one_byte(struct character *out, unsigned code, size_t taken)
-{
-    out->bytes[0] = (unsigned char)code;
-    out->count = 1;
-    return taken;
-}
-
-static size_t in_utf8(struct character *out, unsigned long code, size_t taken)
-{
-    static const unsigned char lead[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
-
-    if (code < 0x80)
-        return one_byte(out, (unsigned)code, taken);
-    out->count = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    for (size_t i = out->count - 1; i > 0; i--, code >>= 6)
-        out->bytes[i] = (unsigned char)(0x80 | (code & 0x3f));
-    out->bytes[0] = (unsigned char)(lead[out->count] | code);
-    return taken;
-}
-
-/* The number in exactly `digits` digits; false where they are no hex or not there. */
-static bool read_hex(const unsigned char *text, size_t bytes, size_t digits, unsigned long *out)
-{
-    *out = 0;
-    if (bytes < digits)
-        return false;
-    for (size_t i = 0; i < digits; i++) {
-        if (!isxdigit(text[i]))
-            return false;
-        *out = *out * 16 + (unsigned long)(isdigit(text[i]) ? text[i] - '0' : tolower(text[i]) - 'a' + 10);
-    }
-    return true;
-}
-
-/* Readers give how many bytes of the text the character takes; `bytes` > 0. `want` is
- * what the spelling has there, for what can be read in two ways. */
-typedef size_t reader(const unsigned char *text, size_t bytes, unsigned char want,
-                      struct character *out);
-
-static size_t read_plain(const unsigned char *text, size_t bytes, unsigned char want,
-                         struct character *out)
-{
-    (void)bytes, (void)want;
-    return one_byte(out, text[0], 1);
-}
-
-static size_t read_percent(const unsigned char *text, size_t bytes, unsigned char want,
-                           struct character *out)
-{
-    unsigned long code;
-
-    if (text[0] == '%' && read_hex(text + 1, bytes - 1, 2, &code))
-        return one_byte(out, (unsigned)code, 3);
-    return one_byte(out, text[0] == '+' && want == ' ' ? ' ' : text[0], 1);
-}
-
-static size_t read_u(const unsigned char *text, size_t bytes, struct character *out)
-{
-    unsigned long high, low;
-
-    if (!read_hex(text + 2, bytes - 2, 4, &high))
-        return one_byte(out, text[0], 1);
-    bool paired = high >= 0xd800 && high < 0xdc00 && bytes >= 12 && text[6] == '\\' &&
-                  text[7] == 'u' && read_hex(text + 8, 4, 4, &low) && low >= 0xdc00 && low < 0xe000;
-    return paired ? in_utf8(out, 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00), 12)
-                  : in_utf8(out, high, 6);
-}
-
-/* Also what other languages write in quotes: \x and any character escaped. */
-static size_t read_json(const unsigned char *text, size_t bytes, unsigned char want,
-                        struct character *out)
-{
-    static const char names[] = "bfnrt", codes[] = "\b\f\n\r\t";
-    unsigned long     code;
-
-    (void)want;
-    if (text[0] != '\\' || bytes < 2)
-        return one_byte(out, text[0], 1);
-    if (text[1] == 'u')
-        return read_u(text, bytes, out);
-    if (text[1] == 'x' && read_hex(text + 2, bytes - 2, 2, &code))
-        return one_byte(out, (unsigned)code, 4);
-    const char *name = memchr(names, text[1], sizeof names - 1);
-    return one_byte(out, name ? (unsigned char)codes[name - names] : text[1], 2);
-}
-
-/* "&#39;", "&#x27;" */
-static size_t read_reference(const unsigned char *text, size_t bytes, struct character *out)
-{
-    enum { LONGEST = sizeof "&#x10FFFF;" - 1 };
-    char  digits[LONGEST + 1], *end;
-    size_t count = bytes < LONGEST ? bytes : LONGEST;
-
-    memcpy(digits, text, count);
-    digits[count] = '\0';
-    bool          hex = count > 3 && tolower(digits[2]) == 'x';
-    const char   *first = digits + (hex ? 3 : 2);
-    unsigned long code = isxdigit((unsigned char)*first) ? strtoul(first, &end, hex ? 16 : 10) : 0;
-    if (code == 0 || code > 0x10ffff || *end != ';')
-        return one_byte(out, text[0], 1);
-    return in_utf8(out, code, (size_t)(end + 1 - digits));
-}
-
-static size_t read_html(const unsigned char *text, size_t bytes, unsigned char want,
-                        struct character *out)
-{
-    static const struct { const char *name; unsigned char code; } names[] = {
-        { "&amp;", '&' }, { "&lt;", '<' }, { "&gt;", '>' }, { "&quot;", '"' }, { "&apos;", '\'' },
-    };
-    (void)want;
-    if (text[0] != '&')
-        return one_byte(out, text[0], 1);
-    if (bytes > 2 && text[1] == '#')
-        return read_reference(text, bytes, out);
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        size_t len = strlen(names[i].name);
-        if (len <= bytes && memcmp(text, names[i].name, len) == 0)
-            return one_byte(out, names[i].code, len);
-    }
-    return one_byte(out, text[0], 1);
-}
-
-static reader *const readers[] = { read_plain, read_percent, read_json, read_html };
-
-/* ---- Finding --------------------------------------------------------------------------------- */
-
 /* How many bytes of the text are this spelling; 0: it does not begin with it. */
-static size_t match(const struct spelling *s, reader *read, const unsigned char *text, size_t bytes)
+static size_t match(struct scan *scan, const struct spelling *s, writing_reader *read, size_t from)
 {
     struct character c;
-    size_t           at = 0, done = 0;
+    size_t           at = from, done = 0;
 
-    while (done < s->len) {
-        if (at == bytes)
-            return 0;
-        at += read(text + at, bytes - at, s->bytes[done], &c);
+    while (done < s->len && at < scan->bytes) {
+        at += read(scan->text + at, scan->bytes - at, s->bytes[done], &c);
         for (size_t i = 0; i < c.count; i++)    /* the NUL behind it ends a character too long */
-            if (!same(s->alphabet, s->bytes[done++], c.bytes[i]))
+            if (!spelling_same(s->alphabet, s->bytes[done++], c.bytes[i])) {
+                scan->work += done;
                 return 0;
+            }
     }
-    return at;
+    scan->work += done;
+    return done == s->len ? at - from : 0;
 }
 
-static size_t longest_writing(const struct spelling *s, const unsigned char *text, size_t bytes)
+static size_t longest_writing(struct scan *scan, const struct spelling *s, size_t at)
 {
     size_t longest = 0;
 
-    for (size_t i = 0; i < ARRAY_LEN(readers); i++) {
-        size_t length = match(s, readers[i], text, bytes);
+    for (size_t i = 0; i < WRITINGS; i++) {
+        size_t length = match(scan, s, writings[i].read, at);
         longest = length > longest ? length : longest;
     }
     return longest;
 }
 
-/* Tries all that begin with this byte. A longer match is better; of two equal ones, the one
- * that has a token. */
-static void try_beginning(const struct spellings *all, unsigned char first,
-                          const unsigned char *text, size_t bytes, struct found *best)
+/* A longer match is better; of two equal ones, the one that has a token, then the one that was
+ * added last. */
+static bool is_better(const struct spelling *s, size_t bytes, const struct found *best)
 {
-    for (unsigned i = all->head[folded(first)]; i != 0; i = all->item[i - 1].next) {
-        const struct spelling *s = &all->item[i - 1];
-        size_t                 n = longest_writing(s, text, bytes);
-        if (n > best->bytes || (n > 0 && n == best->bytes && s->whole && !best->spelling->whole))
-            *best = (struct found){ s, n };
+    if (bytes != best->bytes || bytes == 0)
+        return bytes > best->bytes;
+    return s->whole != best->spelling->whole ? s->whole : s->seal > best->spelling->seal;
+}
+
+/* ---- Beginnings --------------------------------------------------------------------------------- */
+
+static void try_beginning(struct scan *scan, uint32_t beginning, size_t at, struct found *best)
+{
+    for (unsigned i = *spellings_slot(scan->all, beginning); i != 0; i = scan->all->item[i - 1].next) {
+        const struct spelling *s = &scan->all->item[i - 1];
+        scan->work++;
+        if (s->beginning != beginning)
+            continue;
+        size_t bytes = longest_writing(scan, s, at);
+        if (is_better(s, bytes, best))
+            *best = (struct found){ s, bytes };
     }
 }
 
-/* An escape is read in each way first; almost all bytes are none. */
-static struct found spelling_at(const struct spellings *all, const unsigned char *text, size_t bytes)
+/* Of the text from `at` on as a writing has it; false where the text ends before. */
+static bool read_beginning(const struct scan *scan, const struct writing *w, size_t at, uint32_t *out)
 {
-    struct found     best = { NULL, 0 };
-    struct character c;
+    const unsigned char *text = scan->text;
+    struct character     c = { .count = 1 };
+    size_t               count = 0;
 
-    try_beginning(all, text[0], text, bytes, &best);
-    if (text[0] == '+')
-        try_beginning(all, ' ', text, bytes, &best);
-    for (size_t i = 0; strchr("%\\&", text[0]) != NULL && i < ARRAY_LEN(readers); i++) {
-        readers[i](text, bytes, 0, &c);
-        if (c.bytes[0] != text[0])
-            try_beginning(all, c.bytes[0], text, bytes, &best);
+    while (count < SPELLING_BEGINS && at < scan->bytes) {
+        if (text[at] != w->lead) {          /* it folds to the same as what it can be read as */
+            *out = *out << 8 | spelling_folds[text[at++]];
+            count++;
+            continue;
+        }
+        at += w->read(text + at, scan->bytes - at, 0, &c);
+        for (size_t i = 0; i < c.count && count < SPELLING_BEGINS; i++, count++)
+            *out = *out << 8 | spelling_folds[c.bytes[i]];
+    }
+    return count == SPELLING_BEGINS;
+}
+
+static uint32_t plain_beginning(const unsigned char *text)
+{
+    return (uint32_t)spelling_folds[text[0]] << 24 | (uint32_t)spelling_folds[text[1]] << 16 |
+           (uint32_t)spelling_folds[text[2]] << 8 | (uint32_t)spelling_folds[text[3]];
+}
+
+/* A writing reads the first bytes otherwise than they are only where its lead is among them. */
+static struct found spelling_at(struct scan *scan, size_t at)
+{
+    struct found best = { NULL, 0 };
+    uint32_t     plain = plain_beginning(scan->text + at), beginning = 0;
+
+    try_beginning(scan, plain, at, &best);
+    for (size_t i = WRITING_PLAIN + 1; i < WRITINGS; i++) {
+        if (scan->lead[i] >= at + SPELLING_BEGINS)
+            continue;
+        scan->work += ESCAPED_WORK;
+        if (read_beginning(scan, &writings[i], at, &beginning) && beginning != plain)
+            try_beginning(scan, beginning, at, &best);
     }
     return best;
 }
 
-enum mh_err seals_conceal(const struct seals *s, const char *text, size_t bytes, struct buf *out)
-{
-    const struct spellings *all = s->spellings;
-    size_t                  copied = 0, at = 0;
-    enum mh_err             err = MH_OK;
+/* ---- Going through ---------------------------------------------------------------------------------- */
 
-    while (err == MH_OK && all != NULL && at < bytes) {
-        struct found found = spelling_at(all, (const unsigned char *)text + at, bytes - at);
-        if (found.spelling == NULL) {
-            at++;
+static void find_lead(struct scan *scan, size_t writing, size_t at)
+{
+    size_t      end = scan->stop + SPELLING_BEGINS - 1;
+    const void *found = memchr(scan->text + at, writings[writing].lead, end - at);
+
+    scan->lead[writing] = found ? (size_t)((const unsigned char *)found - scan->text) : end;
+}
+
+static size_t nearest_lead(struct scan *scan, size_t at)
+{
+    size_t nearest = SIZE_MAX;
+
+    for (size_t i = WRITING_PLAIN + 1; i < WRITINGS; i++) {
+        if (scan->lead[i] < at)
+            find_lead(scan, i, at);
+        nearest = scan->lead[i] < nearest ? scan->lead[i] : nearest;
+    }
+    return nearest;
+}
+
+static unsigned skip_at(const struct spellings *all, const unsigned char *text)
+{
+    return all->skip[spelling_pair(text[0], text[1])];
+}
+
+/* The first place before `end` where a spelling may begin, or `end`. No escape is near; the four
+ * looks of a step do not wait for each other. */
+static size_t skim_plain(const struct spellings *all, const unsigned char *text, size_t at, size_t end)
+{
+    enum { FAR = SPELLING_BEGINS - 1, STEP = 4 * FAR };
+
+    while (at < end) {
+        const unsigned char *third = text + at + 2;
+        if (end - at > STEP && (skip_at(all, third) & skip_at(all, third + FAR) &
+                                skip_at(all, third + 2 * FAR) & skip_at(all, third + 3 * FAR)) == FAR) {
+            at += STEP;
             continue;
         }
-        err = buf_append(out, text + copied, at - copied);
-        if (err == MH_OK)
-            err = buf_puts(out, found.spelling->whole ? s->item[found.spelling->seal].token : "***");
-        at += found.bytes;
-        copied = at;
+        unsigned places = skip_at(all, third);
+        if (places == 0 && *spellings_slot(all, plain_beginning(text + at)) != 0)
+            return at;
+        at += places > 0 ? places : 1;
     }
-    return err == MH_OK && copied < bytes ? buf_append(out, text + copied, bytes - copied) : err;
+    return end;
 }
 
-/* ---- Spelling a value ---------------------------------------------------------------------------- */
-
-static struct spelling *more_room(struct spellings *all)
+/* Where a lead is the third or fourth byte of a place: can the first two begin a spelling? */
+static bool may_begin(const struct spellings *all, const unsigned char *text)
 {
-    if (all->count == all->cap) {
-        all->cap = all->cap ? 2 * all->cap : 8;
-        all->item = realloc(all->item, all->cap * sizeof *all->item);
-        if (all->item == NULL)
-            abort();                        /* out of memory: a secret must not stay unfound */
+    return skip_at(all, text) < SPELLING_BEGINS - 1;
+}
+
+/* The first place from `at` on where a spelling may begin, or scan->stop. */
+static size_t skim(struct scan *scan, size_t at)
+{
+    size_t lead = nearest_lead(scan, at);
+    size_t near = lead > at + 3 ? lead - 3 : at;        /* from here to the lead */
+
+    at = skim_plain(scan->all, scan->text, at, near);
+    if (at < near)
+        return at;
+    while (at < scan->stop && at + 1 < lead && !may_begin(scan->all, scan->text + at))
+        at++;
+    return at < scan->stop ? at : scan->stop;
+}
+
+static enum mh_err put_found(struct concealing *c, const struct found *found, struct buf *out)
+{
+    const char *token = c->seals->item[found->spelling->seal].token;
+    enum mh_err err = buf_append(out, c->text + c->copied, c->at - c->copied);
+
+    if (err == MH_OK)
+        err = buf_puts(out, found->spelling->whole ? token : "***");
+    c->at += found->bytes;
+    c->copied = c->at;
+    return err;
+}
+
+/* Goes on from c->at, until the work is done or there is an error. */
+static enum mh_err go_through(struct concealing *c, struct scan *scan, size_t work, struct buf *out)
+{
+    enum mh_err err = MH_OK;
+
+    for (size_t i = WRITING_PLAIN + 1; i < WRITINGS; i++)
+        find_lead(scan, i, c->at);
+    while (err == MH_OK && c->at < scan->stop && scan->work < work) {
+        size_t from = c->at;
+        c->at = skim(scan, from);
+        scan->work += c->at - from + 1;
+        if (c->at >= scan->stop)
+            break;
+        struct found found = spelling_at(scan, c->at);
+        if (found.spelling != NULL)
+            err = put_found(c, &found, out);
+        else
+            c->at++;
     }
-    return &all->item[all->count++];
+    return err;
 }
 
-/* Takes `bytes`, of mem_alloc(len + 1) or more. */
-static void add(struct spellings *all, unsigned seal, enum alphabet alphabet, bool whole,
-                unsigned char *bytes, size_t len)
+enum mh_err conceal_some(struct concealing *c, size_t work, struct buf *out)
 {
-    struct spelling *s = more_room(all);
+    bool        any = c->seals->spellings != NULL && c->bytes >= SPELLING_BEGINS;
+    size_t      last = any ? c->bytes - SPELLING_BEGINS + 1 : 0;    /* behind the last beginning */
+    enum mh_err err = MH_OK;
 
-    *s = (struct spelling){ bytes, len, alphabet, seal, whole, all->head[folded(bytes[0])] };
-    all->head[folded(bytes[0])] = (unsigned)all->count;
-}
-
-static void add_hex(struct spellings *all, unsigned seal, const char *value, size_t len)
-{
-    char *hex = mem_alloc(2 * len + 1);
-
-    crypto_hex(value, len, hex);
-    add(all, seal, ANY_CASE, false, (unsigned char *)hex, 2 * len);
-}
-
-/* The characters of base64 that hold bits of the value only, where `skip` bits of it
- * (0, 4 or 2) share a character with what stands before it. */
-static void add_base64(struct spellings *all, unsigned seal, const char *value, size_t len,
-                       size_t skip)
-{
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    size_t            count = (8 * len - skip) / 6;
-    unsigned char    *text = mem_alloc(count + 1);
-
-    for (size_t i = 0; i < count; i++) {
-        size_t   bit = skip + 6 * i, byte = bit / 8;
-        unsigned two = (unsigned)(unsigned char)value[byte] << 8 | (unsigned char)value[byte + 1];
-        text[i] = (unsigned char)letters[two >> (10 - bit % 8) & 0x3f];
+    if (c->at < last) {
+        struct scan scan = { .all = c->seals->spellings, .text = (const unsigned char *)c->text,
+                             .bytes = c->bytes,
+                             .stop = last - c->at > work ? c->at + work : last };
+        err = go_through(c, &scan, work, out);
     }
-    add(all, seal, BASE64, false, text, count);
+    if (err != MH_OK || c->at < last)
+        return err;
+    c->done = true;
+    return c->copied > 0 ? buf_append(out, c->text + c->copied, c->bytes - c->copied) : MH_OK;
 }
 
-static void add_text(struct spellings *all, unsigned seal, bool whole, const char *text, size_t len)
+enum mh_err seals_conceal(const struct seals *s, const char *text, size_t bytes, struct buf *out)
 {
-    enum alphabet alphabet = len < SHORTEST_DERIVED ? EXACT : ANY_CASE;
+    struct concealing c = { .seals = s, .text = text, .bytes = bytes };
+    enum mh_err       err = conceal_some(&c, SIZE_MAX, out);
 
-    add(all, seal, alphabet, whole, (unsigned char *)mem_strndup(text, len), len);
-}
-
-/* HTTP gives headers no character set. Many a service takes each byte for a character
- * (ISO 8859-1), and writes those in UTF-8. */
-static void add_misread(struct spellings *all, unsigned seal, const char *value, size_t len)
-{
-    unsigned char   *text = mem_alloc(2 * len + 1);
-    struct character c;
-    size_t           done = 0;
-
-    for (size_t i = 0; i < len; i++, done += c.count) {
-        in_utf8(&c, (unsigned char)value[i], 0);
-        memcpy(text + done, c.bytes, c.count);
-    }
-    if (done > len) {
-        add(all, seal, done < SHORTEST_DERIVED ? EXACT : ANY_CASE, true, text, done);
-        return;
-    }
-    explicit_bzero(text, done);             /* ASCII is the same in both */
-    free(text);
-}
-
-/* A part of a URL as the service reads it: percent is undone. */
-static void add_part(struct spellings *all, unsigned seal, const char *part, size_t len,
-                     size_t shortest)
-{
-    unsigned char   *text = mem_alloc(len + 1);
-    struct character c;
-    size_t           at = 0, done = 0;
-
-    for (; at < len; text[done++] = c.bytes[0])
-        at += read_percent((const unsigned char *)part + at, len - at, ' ', &c);
-    if (done >= shortest) {
-        add(all, seal, ANY_CASE, false, text, done);
-        return;
-    }
-    explicit_bzero(text, len);
-    free(text);
-}
-
-static void add_segments(struct spellings *all, unsigned seal, const char *path, size_t len)
-{
-    for (size_t at = 0, n; at < len; at += n + 1) {
-        n = strcspn(path + at, "/?#");
-        add_part(all, seal, path + at, n, SHORTEST_SEGMENT);
-    }
-}
-
-/* "?name=value&alone": not the names. */
-static void add_parameters(struct spellings *all, unsigned seal, const char *query, size_t len)
-{
-    for (size_t at = 1, n; at < len; at += n + 1) {
-        n = strcspn(query + at, "&#");
-        size_t name = strcspn(query + at, "=&#");
-        size_t skip = name < n ? name + 1 : 0;
-        add_part(all, seal, query + at + skip, n - skip, SHORTEST_DERIVED);
-    }
-}
-
-/* What services show of an address that they were called at: all of it but the host, the
- * path, and what is long in the path and the query. */
-static void add_url_parts(struct spellings *all, unsigned seal, const char *value)
-{
-    const char *host = strstr(value, "://");
-    const char *target = host ? host + 3 + strcspn(host + 3, "/?#") : "";
-    size_t      len = strcspn(target, "#"), path = strcspn(target, "?#");
-
-    if (strncasecmp(value, "http", 4) != 0)
-        return;
-    if (len >= SHORTEST_DERIVED)
-        add_text(all, seal, false, target, len);
-    if (path >= SHORTEST_DERIVED && path < len)
-        add_text(all, seal, false, target, path);
-    add_segments(all, seal, target, path);
-    add_parameters(all, seal, target + path, len - path);
-}
-
-void spellings_add(struct seals *s, unsigned seal)
-{
-    static const size_t skips[] = { 0, 4, 2 };
-    const char         *value = s->item[seal].value;
-    size_t              len = strlen(value);
-
-    if (len < VAULT_SHORTEST_SECRET)
-        return;
-    if (s->spellings == NULL)
-        s->spellings = mem_alloc(sizeof *s->spellings);
-    add_text(s->spellings, seal, true, value, len);
-    add_misread(s->spellings, seal, value, len);
-    if (len < SHORTEST_DERIVED)
-        return;
-    add_hex(s->spellings, seal, value, len);
-    for (size_t i = 0; i < ARRAY_LEN(skips); i++)
-        add_base64(s->spellings, seal, value, len, skips[i]);
-    add_url_parts(s->spellings, seal, value);
-}
-
-void spellings_free(struct spellings *all)
-{
-    if (all == NULL)
-        return;
-    for (size_t i = 0; i < all->count; i++) {
-        explicit_bzero(all->item[i].bytes, all->item[i].len);
-        free(all->item[i].bytes);
-    }
-    free(all->item);
-    free(all);
+    return err == MH_OK && c.copied == 0 ? buf_append(out, text, bytes) : err;
 }

@@ -66,7 +66,7 @@ struct seal { char token[VAULT_TOKEN_CHARS + 1]; char *value; };
 struct seals {
     struct seal       item[VAULT_MAX_SECRETS];
     size_t            count;
-    struct spellings *spellings;            /* what seals_conceal() looks for; conceal.c's own */
+    struct spellings *spellings;            /* what seals_conceal() looks for: spelling.h */
 };
 
 /* A fresh token for `value` (copied). NULL past VAULT_MAX_SECRETS. *s begins as zeroes and
@@ -92,6 +92,19 @@ MH_MUST_USE enum mh_err seals_reveal(const struct seals *s, enum seal_place plac
 MH_MUST_USE enum mh_err seals_conceal(const struct seals *s, const char *text, size_t bytes,
                                       struct buf *out);
 
-/* Of seals.c and conceal.c only. */
+/* The same in parts: a text of some MiB would hold the loop up. Begin with the first three set and
+ * the others zero; all three are borrowed until it is done or given up. */
+struct concealing {
+    const struct seals *seals;
+    const char         *text;
+    size_t              bytes, at, copied;
+    bool                done;
+};
+/* Goes on for about so much `work`, of which a byte of ordinary text takes one. When all is
+ * done, c->copied > 0 says that something was found and `out` is the text without it; else nothing
+ * was appended to `out`: `text` is as it should be. MH_TOO_LARGE, MH_NOMEM: no use going on. */
+MH_MUST_USE enum mh_err conceal_some(struct concealing *c, size_t work, struct buf *out);
+
+/* Of seals.c and spelling.c only. */
 void spellings_add(struct seals *s, unsigned seal);
 void spellings_free(struct spellings *all);         /* wipes them; NULL is fine */
