@@ -48,8 +48,8 @@ static void make_pipeline(struct engine *e)
         .written = dispatch_written,
         .arg = e->dispatch }, &e->queue);
     dispatch_set_queue(e->dispatch, e->queue);
-    e->broker = broker_new(&(struct broker_spec){ .http = e->http, .redis = e->redis,
-        .prefix = s->prefix, .dispatch = e->dispatch, .queue = e->queue });
+    e->broker = broker_new(&(struct broker_spec){ .loop = &e->loop, .http = e->http,
+        .redis = e->redis, .prefix = s->prefix, .dispatch = e->dispatch, .queue = e->queue });
     e->replays = replays_new(&e->loop, e->queue, e->dispatch);
     list_init(&e->retired_instances);
     e->host_of_plugins = (struct instance_host){ .loop = &e->loop, .broker = e->broker,

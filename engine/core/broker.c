@@ -37,6 +37,7 @@ struct broker *broker_new(const struct broker_spec *spec)
 {
     struct broker *b = mem_alloc(sizeof *b);
     b->spec = *spec;
+    list_init(&b->answers);
     b->store = script_named("store.lua");
     b->store_forget = script_named("store_forget.lua");
     return b;
@@ -99,6 +100,8 @@ void broker_abort(struct hook_call *call)
 
     if (r->exchange != NULL)
         broker_http_abandon(r);
+    if (r->answer != NULL)
+        broker_answer_abandon(r);
     detach(r);
     if (!r->held)
         free_request(r);

@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "core/broker_internal.h"
-#include "core/schedule.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -215,90 +214,6 @@ enum mh_err broker_http_prepare(const struct broker_subject *who, const json_t *
 
 /* ---- What came back ------------------------------------------------------------------------ */
 
-static void put_header(json_t *object, const char *name, const char *value, size_t bytes)
-{
-    const char *before = json_text_of(object, name, NULL);
-    json_t     *text = json_stringn(value, bytes);
-
-    if (text != NULL && before != NULL) {
-        json_t *joined = json_sprintf("%s, %s", before, json_string_value(text));
-        json_decref(text);
-        text = joined;
-    }
-    if (text != NULL)
-        json_put(object, name, text);
-}
-
-/* "name: value\n" lines as an object; repeated names are joined by ", ". */
-static json_t *headers_of(const char *lines, size_t bytes)
-{
-    json_t     *object = json_object();
-    const char *end = lines + bytes;
-
-    while (bytes > 0 && lines < end) {
-        const char *stop = memchr(lines, '\n', (size_t)(end - lines));
-        const char *colon = memchr(lines, ':', (size_t)((stop ? stop : end) - lines));
-        char        name[128];
-        if (stop == NULL)
-            stop = end;
-        if (colon != NULL && (size_t)(colon - lines) < sizeof name) {
-            snprintf(name, sizeof name, "%.*s", (int)(colon - lines), lines);
-            const char *value = colon + 1;
-            while (value < stop && *value == ' ')
-                value++;
-            put_header(object, name, value, (size_t)(stop - value));
-        }
-        lines = stop + 1;
-    }
-    return object;
-}
-
-/* Why there was no answer, in one sentence without secrets. */
-static void explain(const struct seals *seals, const struct http_result *result, char *out,
-                    size_t size)
-{
-    struct buf text;
-
-    buf_init(&text, 4096);
-    if (seals_conceal(seals, result->detail, strlen(result->detail), &text) != MH_OK)
-        buf_reset(&text);
-    snprintf(out, size, "%s", text.len > 0 ? text.data : err_text(result->err));
-    buf_deinit(&text);
-}
-
-static void put_retry_after(json_t *head, const struct http_result *result)
-{
-    char value[64];
-
-    if (!http_result_header(result, "retry-after", value, sizeof value))
-        return;
-    int64_t ms = schedule_retry_after_ms(value, clock_now_ms(), 24LL * 3600 * 1000);
-    if (ms >= 0)
-        json_put(head, "retry_after_s", json_real((double)ms / 1000.0));
-}
-
-/* What came back, with every secret's value replaced by its token. */
-static enum mh_err reply_answer(struct open_request *r, const struct http_result *result)
-{
-    struct buf  headers, body;
-    const struct seals *seals = r->who->seals;
-
-    buf_init(&headers, MH_MIB);
-    buf_init(&body, 2 * BROKER_MAX_RESPONSE_BYTES);
-    enum mh_err err = seals_conceal(seals, result->headers, result->headers_bytes, &headers);
-    if (err == MH_OK)
-        err = seals_conceal(seals, result->body, result->body_bytes, &body);
-    if (err == MH_OK) {
-        json_t *head = json_pack("{s:b, s:i, s:o}", "ok", 1, "status", (int)result->status,
-                                 "headers", headers_of(headers.data, headers.len));
-        put_retry_after(head, result);
-        broker_reply(r, head, body.data, body.len);
-    }
-    buf_deinit(&headers);
-    buf_deinit(&body);
-    return err;
-}
-
 /* A lookup that is given up goes on in a thread of its own. A plugin that gave up one a
  * millisecond, of a name whose servers are silent, would fill the engine with threads. */
 static void note_lookup(struct broker_subject *who)
@@ -324,19 +239,12 @@ void broker_http_abandon(struct open_request *r)
 static void on_answer(void *arg, const struct http_result *result)
 {
     struct open_request *r = arg;
-    struct refusal       no = { .why = "the response is too large" };
 
     r->exchange = NULL;
     r->call->left_us -= result->timing.total_us;
     if (result->err == MH_TIMEOUT && result->timing.dns_us == 0)
         note_lookup(r->who);
-    if (result->err != MH_OK) {
-        explain(r->who->seals, result, no.why, sizeof no.why);
-        broker_reply_error(r, result->err, &no);
-        return;
-    }
-    if (reply_answer(r, result) != MH_OK)
-        broker_reply_error(r, MH_TOO_LARGE, &no);
+    broker_answer(r, result);
 }
 
 /* ---- Starting it --------------------------------------------------------------------------- */

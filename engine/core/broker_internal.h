@@ -23,6 +23,8 @@ struct broker {
     struct broker_spec  spec;
     struct map          uses;               /* by plugin */
     struct redis_script store, store_forget;
+    struct list         answers;            /* long ones: see broker_answer.c */
+    uv_idle_t          *turns;              /* NULL while there are none */
 };
 
 /* Why a request is not carried out. */
@@ -43,6 +45,7 @@ struct open_request {
     struct hook_call        *call;          /* NULL: it ended; nobody waits for the answer */
     struct broker_use       *use;
     struct http_exchange    *exchange;      /* of http: abandoned with the call */
+    struct long_answer      *answer;        /* of http: what came of it, likewise */
     bool                     held;          /* by a callback that cannot be taken back */
     int64_t                  since_us;      /* monotonic */
     size_t                   body_bytes;    /* of its frame */
@@ -57,6 +60,11 @@ broker_start broker_http_start, broker_sign_start, broker_store_start, broker_em
 
 /* Of http: gives up the exchange. */
 void broker_http_abandon(struct open_request *r);
+
+/* Of http: takes secrets out of what came (borrowed during the call) and replies, now or later;
+ * broker_answer_abandon() gives up r->answer. */
+void broker_answer(struct open_request *r, const struct http_result *result);
+void broker_answer_abandon(struct open_request *r);
 
 /* Fills no->why; returns `err`. */
 enum mh_err broker_refuse(struct refusal *no, enum mh_err err, const char *format, ...)
