@@ -13,8 +13,8 @@ const children = new Set();
 process.once('exit', () => children.forEach((child) => child.kill('SIGKILL')));
 
 // A redis-server that ends with the test's process at the latest.
-export function spawnRedis(args) {
-  const child = spawn('redis-server', args, { stdio: 'ignore' });
+export function spawnRedis(args, env = {}) {
+  const child = spawn('redis-server', args, { stdio: 'ignore', env: { ...process.env, ...env } });
   children.add(child);
   child.once('exit', () => children.delete(child));
   return child;
@@ -25,8 +25,12 @@ export class Redis {
   #dir = folder('mh-redis-');
   #child = null;
   #flags;
+  #env;
 
-  constructor(flags = []) { this.#flags = flags; }
+  constructor(flags = [], env = {}) {
+    this.#flags = flags;
+    this.#env = env;
+  }
 
   get name() { return `127.0.0.1:${this.port}`; }
 
@@ -40,7 +44,7 @@ export class Redis {
     await this.reserve();
     this.#child = spawnRedis(['--port', this.port, '--bind', '127.0.0.1', '--dir', this.#dir,
       '--requirepass', this.password, '--appendonly', 'yes', '--appendfsync', 'always', '--save', '',
-      ...this.#flags]);
+      ...this.#flags], this.#env);
     await eventually(() => this.cli('ping').then((r) => r === 'PONG', () => false), 'a Redis that answers');
     return this;
   }
