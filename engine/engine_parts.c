@@ -87,7 +87,8 @@ static void make_targets(struct engine *e)
         .queue = e->queue, .kinds = sealed_kinds, .own_redis = e->redis_server != NULL });
     e->followers[0] = (struct store_follower){ "keys", keys_heard, e->keys };
     e->followers[1] = (struct store_follower){ "webhooks", endpoints_heard, e->endpoints };
-    e->followers[2] = (struct store_follower){ "plugins", plugins_heard, e->plugins };
+    e->followers[2] = (struct store_follower){ "gates", endpoints_heard_gate, e->endpoints };
+    e->followers[3] = (struct store_follower){ "plugins", plugins_heard, e->plugins };
     e->api = (struct api){ .loop = &e->loop, .keys = e->keys, .queue = e->queue,
         .dispatch = e->dispatch, .replays = e->replays, .replay_rate = s->replay_rate,
         .plugins = e->plugins, .endpoints = e->endpoints,

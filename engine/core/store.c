@@ -156,7 +156,7 @@ static void on_written(void *arg, enum mh_err err, const redisReply *reply)
 
 /* `text` NULL: removed. */
 static void write_entry(struct store *s, const char *kind, const char *id, const char *text,
-                        size_t bytes, struct write *w)
+                        size_t bytes, redis_done *done, void *arg)
 {
     struct command c;
 
@@ -169,7 +169,7 @@ static void write_entry(struct store *s, const char *kind, const char *id, const
     if (text != NULL)
         command_add(&c, text, bytes);
     struct redis_args args = command_args(&c);
-    redis_eval(s->redis, &s->put, &args, on_written, w);
+    redis_eval(s->redis, &s->put, &args, done, arg);
     command_deinit(&c);
 }
 
@@ -186,13 +186,29 @@ void store_put(struct store *s, const char *kind, const char *id, const json_t *
     size_t bytes = 0;
     char  *text = json_text(value, &bytes);
 
-    write_entry(s, kind, id, text ? text : "", text ? bytes : 0, write_new(s, done, arg));
+    write_entry(s, kind, id, text ? text : "", text ? bytes : 0, on_written,
+                write_new(s, done, arg));
     free(text);
 }
 
 void store_remove(struct store *s, const char *kind, const char *id, store_done *done, void *arg)
 {
-    write_entry(s, kind, id, NULL, 0, write_new(s, done, arg));
+    write_entry(s, kind, id, NULL, 0, on_written, write_new(s, done, arg));
+}
+
+static void on_told(void *arg, enum mh_err err, const redisReply *reply)
+{
+    if (err == MH_OK && reply->type == REDIS_REPLY_INTEGER)
+        store_own_revision(arg, reply->integer);
+}
+
+void store_tell(struct store *s, const char *kind, const char *id, const json_t *value)
+{
+    size_t bytes = 0;
+    char  *text = value != NULL ? json_text(value, &bytes) : NULL;
+
+    write_entry(s, kind, id, text, bytes, on_told, s);
+    free(text);
 }
 
 /* ---- Reading ---------------------------------------------------------------------------- */

@@ -27,6 +27,10 @@ void store_put(struct store *s, const char *kind, const char *id, const json_t *
                store_done *done, void *arg);
 void store_remove(struct store *s, const char *kind, const char *id, store_done *done, void *arg);
 
+/* What this engine noticed and others may want to know: an entry, or NULL for its end. Nobody
+ * waits for it, and a loss is not made good. */
+void store_tell(struct store *s, const char *kind, const char *id, const json_t *value);
+
 /* `all`: borrowed object of id to value; NULL unless MH_OK. A value that cannot be
  * read is left out and logged: one broken entry keeps nothing from starting. */
 typedef void store_loaded(void *arg, enum mh_err err, json_t *all);

@@ -4,6 +4,8 @@
 #include "base/state.h"
 #include "core/schedule.h"
 
+enum { SAME_MS = 10 };                      /* what a time may lose between two clocks */
+
 static const struct state states[] = {
     [BREAKER_CLOSED]    = { "closed",    STATE(BREAKER_OPEN) },
     [BREAKER_OPEN]      = { "open",      STATE(BREAKER_HALF_OPEN) | STATE(BREAKER_CLOSED) },
@@ -58,6 +60,22 @@ static void open_for(struct breaker *b, int64_t wait_ms, int64_t now_ms, uint32_
     move(b, BREAKER_OPEN);
     b->wait_ms = wait.delay_ms[0];
     b->probe_ms = now_ms + schedule_delay_ms(&wait, 0, random);
+}
+
+bool breaker_adopt(struct breaker *b, int64_t opened_ms, int64_t probe_ms, int64_t turn_ms,
+                   int64_t wait_ms)
+{
+    bool known = b->state != BREAKER_CLOSED && probe_ms <= b->probe_ms + SAME_MS;
+
+    if (known || b->probing)
+        return false;
+    if (b->state == BREAKER_CLOSED)
+        b->opened_ms = opened_ms;
+    move(b, BREAKER_OPEN);
+    b->failures = BREAKER_FAILURES;
+    b->wait_ms = wait_ms;
+    b->probe_ms = turn_ms;
+    return true;
 }
 
 static void note_failure(struct breaker *b, const struct breaker_attempt *a, int64_t now_ms,

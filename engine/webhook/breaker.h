@@ -40,6 +40,11 @@ void breaker_reset(struct breaker *b);
 enum { BREAKER_PROBED = -1 };
 int64_t breaker_wait_ms(struct breaker *b, int64_t now_ms);
 
+/* Others found it open since `opened_ms` and probe it at `probe_ms`; here the probe's turn is
+ * at `turn_ms`. False: nothing new, or the probe that is under way here decides. */
+bool breaker_adopt(struct breaker *b, int64_t opened_ms, int64_t probe_ms, int64_t turn_ms,
+                   int64_t wait_ms);
+
 /* An attempt begins; true: it is the probe, which breaker_note() is to be told. */
 bool breaker_begin(struct breaker *b);
 

@@ -13,6 +13,10 @@ enum { ENDPOINT_MAX_HEADERS = 20, ENDPOINT_MAX_EVENTS = 50, ENDPOINT_MAX_URL_BYT
 
 struct endpoints;
 
+/* What the other engines know of a gate: when a pause ends, when the circuit is probed
+ * (monotonic; 0: no pause, a closed circuit). */
+struct endpoint_shared { int64_t pause_ms, probe_ms; };
+
 struct endpoint {
     struct target     target;               /* its id is the endpoint's */
     struct endpoints *owner;
@@ -20,10 +24,10 @@ struct endpoint {
     struct keyring    keys;
     struct schedule   schedule;             /* its own, where it has one */
     int64_t           timeout_ms;
-    struct gate       gate;                 /* life.c works on these five */
+    struct gate       gate;                 /* life.c works on these four */
     struct health     health;
     struct timer      wake;                 /* when the gate opens */
-    int64_t           stored_pause_ms;      /* Unix time of the end of a pause, as Redis has it */
+    struct endpoint_shared shared;          /* of the gate: share.c's */
     bool              active;
     bool              deleting;             /* until Redis has answered nothing may store it */
     bool              changing;             /* an operator's change is on its way to Redis */

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "webhook/life.h"
+#include "webhook/share.h"
 #include "webhook/sender.h"
 
 #include <stdio.h>
@@ -146,7 +147,7 @@ void endpoints_secret_about(const char *id, const char *field, char out[VAULT_AB
 
 struct loading { struct endpoints *es; store_done *done; void *arg; };
 
-static void on_loaded(void *arg, enum mh_err err, json_t *all)
+static void on_gates_loaded(void *arg, enum mh_err err, json_t *all)
 {
     struct loading *l = arg;
     const char     *id;
@@ -154,9 +155,25 @@ static void on_loaded(void *arg, enum mh_err err, json_t *all)
 
     if (err == MH_OK)
         json_object_foreach(all, id, stored)
-            load_one(l->es, id, stored);
+            (void)endpoints_heard_gate(l->es, id, stored);
     l->done(l->arg, err);
     free(l);
+}
+
+static void on_loaded(void *arg, enum mh_err err, json_t *all)
+{
+    struct loading *l = arg;
+    const char     *id;
+    json_t         *stored;
+
+    if (err != MH_OK) {
+        l->done(l->arg, err);
+        free(l);
+        return;
+    }
+    json_object_foreach(all, id, stored)
+        load_one(l->es, id, stored);
+    store_load(l->es->spec.store, "gates", on_gates_loaded, l);
 }
 
 void endpoints_load(struct endpoints *es, store_done *done, void *arg)
@@ -365,8 +382,10 @@ static void on_deleted(void *arg, enum mh_err err)
     struct endpoint *e = op->endpoint;
 
     e->deleting = false;
-    if (err == MH_OK && map_remove(&e->owner->all, e->target.id) != NULL)
+    if (err == MH_OK && map_remove(&e->owner->all, e->target.id) != NULL) {
+        share_forget(e);
         end_serving(e);
+    }
     op_end(op, err, err == MH_OK ? json_pack("{s:b}", "deleted", 1) : NULL);
 }
 
@@ -378,7 +397,7 @@ void endpoints_delete(struct endpoints *es, struct endpoint *e, endpoints_done *
 
 /* ---- What other engines do -------------------------------------------------------------------- */
 
-/* How an endpoint fares (life.h) is not news: each engine sees its own attempts. */
+/* How an endpoint fares is told apart (share.h). */
 static void hear_update(struct endpoint *e, const json_t *stored)
 {
     struct keyring keys;
@@ -412,6 +431,16 @@ bool endpoints_heard(void *arg, const char *id, const json_t *stored)
     } else if (stored != NULL) {
         load_one(es, id, stored);
     }
+    return true;
+}
+
+bool endpoints_heard_gate(void *arg, const char *id, const json_t *stored)
+{
+    struct endpoints *es = arg;
+    struct endpoint  *e = map_get(&es->all, id);
+
+    if (e != NULL)
+        share_hear(e, stored);
     return true;
 }
 

@@ -21,6 +21,7 @@ struct endpoints *endpoints_new(const struct endpoints_spec *spec);
 void              endpoints_free(struct endpoints *es);
 void              endpoints_load(struct endpoints *es, store_done *done, void *arg);
 store_heard       endpoints_heard;          /* of "webhooks", with the endpoints as its arg */
+store_heard       endpoints_heard_gate;     /* of "gates", the same */
 const struct endpoints_spec *endpoints_spec(const struct endpoints *es);
 
 /* `answer` (borrowed) on MH_OK; else NULL. */

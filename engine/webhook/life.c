@@ -5,13 +5,11 @@
 #include "base/log.h"
 #include "io/crypto.h"
 #include "webhook/endpoints.h"
+#include "webhook/share.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A pause is written down when its end is so much later than the one that is stored. */
-static const int64_t PAUSE_STORE_MS = 30 * 1000;
 
 static const struct endpoints_spec *spec_of(const struct endpoint *e)
 {
@@ -64,13 +62,13 @@ void life_init(struct endpoint *e)
 
 void life_renew(struct endpoint *e)
 {
-    bool stored = e->health.stored || e->stored_pause_ms != 0;
+    bool stored = e->health.stored;
 
     gate_reset(&e->gate);
     e->health = (struct health){ 0 };
-    e->stored_pause_ms = 0;
     if (stored)
         endpoints_store(e);
+    share_gate(e);
     life_update(e);
 }
 
@@ -162,6 +160,7 @@ void life_disable(struct endpoint *e, const char *reason)
     endpoints_counts(e->owner)->disabled++;
     announce(e, "disabled", since_ms ? since_ms : now_ms, reason);
     gate_reset(&e->gate);
+    share_gate(e);
     life_update(e);
 }
 
@@ -207,16 +206,6 @@ static void note_health(struct endpoint *e, const struct life_attempt *a)
         life_disable(e, "it did nothing but fail for the time of --webhook-disable-after");
 }
 
-static void note_pause(struct endpoint *e, int64_t pause_ms, int64_t now_ms)
-{
-    gate_pause(&e->gate, pause_ms, now_ms);
-    int64_t until_ms = wall_ms(e->gate.paused_until_ms);
-    if (until_ms < e->stored_pause_ms + PAUSE_STORE_MS || pause_ms < PAUSE_STORE_MS)
-        return;
-    e->stored_pause_ms = until_ms;
-    endpoints_store(e);
-}
-
 void life_ended(struct endpoint *e, const struct life_attempt *a)
 {
     int64_t now_ms = clock_mono_ms();
@@ -224,9 +213,10 @@ void life_ended(struct endpoint *e, const struct life_attempt *a)
     if (!e->active || e->target.retired)
         return;
     if (a->pause_ms > 0)
-        note_pause(e, a->pause_ms, now_ms);
+        gate_pause(&e->gate, a->pause_ms, now_ms);
     note_circuit(e, a, now_ms);
     note_health(e, a);
+    share_gate(e);
     life_update(e);
 }
 
@@ -237,8 +227,6 @@ void life_stored(struct endpoint *e, json_t *stored)
     e->health.stored = e->health.failing_since_ms != 0;
     if (e->health.stored)
         json_put(stored, "failing_since_ms", json_integer(e->health.failing_since_ms));
-    if (e->stored_pause_ms > clock_now_ms())
-        json_put(stored, "paused_until_ms", json_integer(e->stored_pause_ms));
 }
 
 void life_load(struct endpoint *e, const json_t *stored)
@@ -246,9 +234,6 @@ void life_load(struct endpoint *e, const json_t *stored)
     int64_t since_ms = json_int_of(stored, "failing_since_ms", 0);
 
     e->health = (struct health){ .failing_since_ms = since_ms, .stored = since_ms != 0 };
-    e->stored_pause_ms = json_int_of(stored, "paused_until_ms", 0);
-    if (e->stored_pause_ms != 0)
-        gate_pause(&e->gate, e->stored_pause_ms - clock_now_ms(), clock_mono_ms());
     life_update(e);
 }
 

@@ -1,9 +1,9 @@
 /* life.h - what an endpoint goes through: pauses, an open circuit, being disabled, recovery.
  *
- * Joins the pure parts (gate.h, health.h) with the clock, the pipeline and Redis. What an
- * engine learns here is its own: with several engines each sees its own attempts. The events
- * that are sent have ids made of endpoint and time of failure, so that the org gets one of
- * them, whoever sends it and however often (Q3). */
+ * Joins the pure parts (gate.h, health.h) with the clock, the pipeline and Redis. With several
+ * engines each sees its own attempts, and hears of the others' pauses and circuits (share.h).
+ * The events that are sent have ids made of endpoint and time of failure, so that the org gets
+ * one of them, whoever sends it and however often (Q3). */
 #pragma once
 
 #include "webhook/endpoint.h"

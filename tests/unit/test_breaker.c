@@ -192,6 +192,36 @@ static struct gate gate_of(double per_s)
     return g;
 }
 
+TEST(a_circuit_that_another_engine_opened_is_probed_at_its_turn)
+{
+    struct breaker b = closed();
+    assert_true(breaker_adopt(&b, 500, 31000, 46000, FIRST_WAIT_MS));
+    assert_int_equal(b.state, BREAKER_OPEN);
+    assert_int_equal(b.opened_ms, 500);
+    assert_int_equal(breaker_wait_ms(&b, 1000), 45000);
+    assert_int_equal(breaker_wait_ms(&b, 46000), 0);
+    assert_true(breaker_begin(&b));
+}
+
+TEST(what_is_known_of_a_circuit_changes_nothing)
+{
+    struct breaker b = closed();
+    assert_true(breaker_adopt(&b, 500, 31000, 46000, FIRST_WAIT_MS));
+    assert_false(breaker_adopt(&b, 500, 31000, 46000, FIRST_WAIT_MS));
+    assert_false(breaker_adopt(&b, 500, 46001, 61000, FIRST_WAIT_MS));
+    assert_int_equal(breaker_wait_ms(&b, 1000), 45000);
+}
+
+TEST(a_probe_of_its_own_decides_whatever_others_found)
+{
+    int64_t        now_ms;
+    struct breaker b = opened_at(&now_ms);
+    assert_int_equal(breaker_wait_ms(&b, now_ms + 40000), 0);
+    assert_true(breaker_begin(&b));
+    assert_false(breaker_adopt(&b, now_ms, now_ms + 90000, now_ms + 99000, FIRST_WAIT_MS));
+    assert_int_equal(b.state, BREAKER_HALF_OPEN);
+}
+
 TEST(a_pause_ends_at_its_time_and_not_before)
 {
     struct gate g = gate_of(0);
@@ -270,6 +300,9 @@ int main(void)
         RUN(a_probe_that_tells_nothing_leaves_room_for_another),
         RUN(a_late_failure_from_before_it_opened_changes_nothing),
         RUN(a_late_success_from_before_it_opened_closes_it),
+        RUN(a_circuit_that_another_engine_opened_is_probed_at_its_turn),
+        RUN(what_is_known_of_a_circuit_changes_nothing),
+        RUN(a_probe_of_its_own_decides_whatever_others_found),
         RUN(a_pause_ends_at_its_time_and_not_before),
         RUN(a_shorter_pause_does_not_end_a_longer_one),
         RUN(pause_and_circuit_end_with_the_later_of_the_two),
