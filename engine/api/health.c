@@ -4,11 +4,20 @@
 #include "base/util.h"
 #include "core/jail.h"
 #include "core/metrics.h"
+#include "io/redis_trouble.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 void health_live(struct api_call *c) { api_answer(c, 200, json_pack("{s:s}", "status", "ok")); }
+
+static void not_ready(struct api_call *c, const char *what, const char *why)
+{
+    char detail[REDIS_TROUBLE_BYTES + 64];
+
+    snprintf(detail, sizeof detail, "%s%s%s", what, why[0] != '\0' ? ": " : "", why);
+    api_problem(c, MH_UNAVAILABLE, detail);
+}
 
 void health_ready(struct api_call *c)
 {
@@ -18,8 +27,10 @@ void health_ready(struct api_call *c)
         api_problem(c, MH_UNAVAILABLE, "the engine is stopping");
     else if (!c->api->ready)
         api_problem(c, MH_UNAVAILABLE, "the engine is starting");
-    else if (!redis_is_up(c->api->redis) || !stats.joined)
-        api_problem(c, MH_UNAVAILABLE, "Redis cannot be reached");
+    else if (!redis_is_up(c->api->redis))
+        not_ready(c, "Redis cannot be reached", redis_why(c->api->redis));
+    else if (!stats.joined)
+        not_ready(c, "Redis takes nothing", queue_trouble(c->api->queue));
     else
         api_answer(c, 200, json_pack("{s:s}", "status", "ready"));
 }

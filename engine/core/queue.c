@@ -165,6 +165,7 @@ static void on_joined(struct queue *q)
     struct command c;
 
     q->joined = q->member = true;
+    q->trouble[0] = '\0';
     LOG_INFO("queue_joined", "engine=%s owned=%zu due=%lld", q->engine, q->owned.count,
              (long long)q->due);
     command_init(&c);
@@ -218,6 +219,7 @@ static void on_ticked(void *arg, enum mh_err err, const redisReply *reply)
     else if (err == MH_STALE)
         queue_stale(q, q->era);
     else {
+        redis_trouble(reply != NULL && reply->str != NULL ? reply->str : "", q->trouble);
         q->joined = false;                  /* joins again: finds the claims that got lost too */
         timer_start(&q->tick, QUEUE_TICK_MS);
     }
@@ -296,3 +298,5 @@ struct queue_stats queue_stats(const struct queue *q)
     return (struct queue_stats){ q->owned.count, q->due, q->dead, q->engines, q->stored,
                                  q->memory_bytes, q->memory_max_bytes, q->joined };
 }
+
+const char *queue_trouble(const struct queue *q) { return q->trouble; }

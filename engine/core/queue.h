@@ -157,3 +157,6 @@ struct queue_stats {
     bool    joined;
 };
 struct queue_stats queue_stats(const struct queue *q);
+
+/* What Redis, which answers, refuses the heartbeat with; "" where it does not. Borrowed. */
+const char *queue_trouble(const struct queue *q);

@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "core/command.h"
 #include "core/queue.h"
+#include "io/redis_trouble.h"
 
 enum queue_script { SCRIPT_ACCEPT, SCRIPT_FINISH, SCRIPT_LEAVE, SCRIPT_LOG, SCRIPT_PAGE,
                     SCRIPT_RETRY, SCRIPT_TICK, SCRIPT_TRIM, SCRIPT_COUNT };
@@ -29,6 +30,7 @@ struct queue {
     int64_t             due, dead, engines;     /* numbers of, as of the last tick */
     int64_t             stored;                 /* events, as of the last trim, like the next two */
     int64_t             memory_bytes, memory_max_bytes;     /* of Redis; no limit: 0 */
+    char                trouble[REDIS_TROUBLE_BYTES];   /* Redis refused the last tick so */
     void              (*left)(void *arg);
     void               *left_arg;
 };

@@ -153,8 +153,11 @@ static bool redirected(struct redis *r, struct redis_node *from, struct redis_co
 static void learn_from_error(struct redis *r, struct redis_node *n, const char *answer)
 {
     /* A replica now: after a failover the name leads elsewhere. Look again. */
-    if (begins_with(answer, "READONLY"))
+    if (begins_with(answer, "READONLY")) {
+        if (r->cluster == NULL)             /* or it would be up and lost many times a second */
+            redis_node_want_master(n);
         redis_node_drop(n, answer);
+    }
     if (r->cluster != NULL && begins_with(answer, "CLUSTERDOWN"))
         redis_cluster_doubt(r);
 }
@@ -196,15 +199,16 @@ static void on_answered(void *owner, struct redis_node *n, struct redis_command 
 
 void redis_set_up(struct redis *r, bool up, const char *why)
 {
-    char quoted[2 * LINK_WHY_BYTES], shown[512];
+    char quoted[2 * REDIS_TROUBLE_BYTES], shown[512];
     bool changed = up != r->up;
 
     r->up = up;
+    redis_trouble(up ? "" : why, r->why);
     if (up && changed)
         LOG_INFO("redis_up", "redis=%s", log_quote(r->url.shown, shown, sizeof shown));
     if (!up && log_allowed(&r->down_log))
         LOG_WARN("redis_down", "redis=%s why=%s", log_quote(r->url.shown, shown, sizeof shown),
-                 log_quote(why, quoted, sizeof quoted));
+                 log_quote(r->why, quoted, sizeof quoted));
     if (changed && r->spec.state != NULL)
         r->spec.state(r->spec.arg, up, why);
 }
@@ -370,6 +374,8 @@ void redis_close(struct redis *r)
 }
 
 bool redis_is_up(const struct redis *r) { return r->up; }
+
+const char *redis_why(const struct redis *r) { return r->why; }
 
 /* ---- Commands ---------------------------------------------------------------------------- */
 

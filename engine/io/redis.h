@@ -39,6 +39,8 @@ MH_MUST_USE enum mh_err redis_open(uv_loop_t *loop, const struct redis_spec *spe
  * after it; frees on a later turn of the loop. */
 void redis_close(struct redis *r);
 bool redis_is_up(const struct redis *r);
+/* Why it is not up, and what to do about it; "" while it is up. Borrowed until the state changes. */
+const char *redis_why(const struct redis *r);
 
 /* `reply` is borrowed during the callback, NULL if there was no answer. An error
  * that Redis itself answered is MH_IO (or MH_STALE when its text begins with

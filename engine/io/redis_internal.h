@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "io/redis_node.h"
+#include "io/redis_trouble.h"
 
 struct redis_sentinel;
 struct redis_cluster;
@@ -23,6 +24,7 @@ struct redis {
     struct list            ended;
     unsigned               open_handles;    /* libuv still has our memory, or our parts' */
     struct log_limit       down_log, wait_log;
+    char                   why[REDIS_TROUBLE_BYTES];        /* it is not up; "" while it is */
 };
 
 /* NULL when it cannot be opened; the log says why. */

@@ -239,11 +239,13 @@ static bool is_master(const redisReply *role)
 static void greeted(struct redis_link *l, const struct redis_command *c, const redisReply *reply)
 {
     char why[LINK_WHY_BYTES];
+    bool is_role = strcmp(c->greeting, "ROLE") == 0;
 
-    if (reply->type == REDIS_REPLY_ERROR) {
+    /* Who may not ask for the role learns it from the first write. */
+    if (reply->type == REDIS_REPLY_ERROR && !is_role) {
         snprintf(why, sizeof why, "%s was answered: %s", c->greeting, reply->str);
         redis_link_drop(l, why);
-    } else if (strcmp(c->greeting, "ROLE") == 0 && !is_master(reply)) {
+    } else if (is_role && reply->type != REDIS_REPLY_ERROR && !is_master(reply)) {
         redis_link_drop(l, "it is not the master (yet)");
     } else if (!l->up && strcmp(c->greeting, "PING") == 0) {
         l->up = true;

@@ -221,6 +221,8 @@ bool redis_node_send(struct redis_node *n, struct redis_command *c)
     return n->up && redis_link_send(n->link, c, c->text, c->bytes);
 }
 
+void redis_node_want_master(struct redis_node *n) { n->spec.master = true; }
+
 void redis_node_drop(struct redis_node *n, const char *why)
 {
     if (n->link != NULL)

@@ -47,5 +47,8 @@ const char *redis_node_name(const struct redis_node *n);   /* "host:port" or a p
 /* Sends c->text. Takes `c` unless it returns false: the node is away, or has too much queued. */
 MH_MUST_USE bool redis_node_send(struct redis_node *n, struct redis_command *c);
 
+/* From the next link on, as redis_node_spec.master says. */
+void redis_node_want_master(struct redis_node *n);
+
 /* Its link is no good: the next one is opened. */
 void redis_node_drop(struct redis_node *n, const char *why);
