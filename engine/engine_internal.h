@@ -34,7 +34,7 @@ struct engine {
     struct redis_server   *redis_server;
     struct redis          *redis;
     struct store          *store;
-    struct store_follower  followers[4];    /* keys, webhooks, plugins, the end */
+    struct store_follower  followers[5];    /* keys, webhooks, their gates, plugins, the end */
     struct queue          *queue;
     struct dispatch       *dispatch;
     struct replays        *replays;

@@ -22,7 +22,7 @@ export function spawnRedis(args, env = {}) {
 
 export class Redis {
   password = 'open-sesame-42';
-  #dir = folder('mh-redis-');
+  dir = folder('mh-redis-');
   #child = null;
   #flags;
   #env;
@@ -40,11 +40,16 @@ export class Redis {
     return this;
   }
 
-  async start() {
+  // Runs from now on, and perhaps answers not yet. `flags`: for this time only.
+  async launch(flags = []) {
     await this.reserve();
-    this.#child = spawnRedis(['--port', this.port, '--bind', '127.0.0.1', '--dir', this.#dir,
+    this.#child = spawnRedis(['--port', this.port, '--bind', '127.0.0.1', '--dir', this.dir,
       '--requirepass', this.password, '--appendonly', 'yes', '--appendfsync', 'always', '--save', '',
-      ...this.#flags], this.#env);
+      ...this.#flags, ...flags], this.#env);
+  }
+
+  async start() {
+    await this.launch();
     await eventually(() => this.cli('ping').then((r) => r === 'PONG', () => false), 'a Redis that answers');
     return this;
   }

@@ -1,0 +1,84 @@
+// fault.mjs - one fault under a steady load, from before it begins until all is well again:
+// what every fault has to keep (Q1, Q5, Q6), and the figures of each as one line.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Load } from './load.mjs';
+import { eventually } from './wait.mjs';
+
+export const RESUME_MS = 5000;          // Q5
+const AT_ONCE_MS = 3000;                // far less than any time-out that could hide there
+const BEFORE = 600, AFTER = 600;        // accepted events on each side of the fault
+const HOLD_MS = 1200;                   // how long it lasts, once it was noticed
+const LOG_SLACK = 4;                    // lines: it went, it is back, the queue has joined
+const GROWN_MAX_KIB = 64 * 1024;
+
+// What freed memory is kept by the sanitizer would count as the engine's.
+export const MEASURED = { ASAN_OPTIONS: 'quarantine_size_mb=1' };
+
+function memoryKib(pid, name) {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)[1]);
+}
+
+const rss = (engine) => memoryKib(engine.pid, 'VmRSS');
+const peak = (engine) => memoryKib(engine.pid, 'VmHWM');
+
+async function readiness(engine) {
+  const { status, json, headers } = await engine.get('/readyz');
+  return { green: status === 200, detail: json.detail, retryAfter: headers.get('retry-after') };
+}
+
+export const green = (engine, ms) => eventually(async () => (await readiness(engine)).green, 'a green /readyz', ms);
+
+// What /readyz says while it is red for a reason that fits.
+export const redBecause = (engine, reason, ms) => eventually(async () => {
+  const { green: isGreen, detail } = await readiness(engine);
+  return !isGreen && reason.test(detail) && detail;
+}, `a red /readyz that says ${reason}`, ms);
+
+// Lines of the log about Redis, that is all but those about attempts.
+const linesOf = (engine) => engine.lines.filter((line) => !/event=attempt_failed/.test(line)).length;
+
+// `fault`: { begin(), end() }, and what it is known by: `reason` in /readyz. While it lasts
+// every event is refused at once; when it ended the engine goes on by itself. One that is
+// `slow` is none that refuses, only that makes wait.
+export async function underFault(t, engine, receiver, fault) {
+  const load = new Load(engine, receiver, t.name.replace(/\W+/g, '-').slice(0, 40)).start();
+  await load.accept(BEFORE);
+  const before = rss(engine);
+
+  const logged = linesOf(engine), began = performance.now();
+  await fault.begin(load);
+  if (!fault.slow) await redBecause(engine, fault.reason);
+  const noticed = performance.now();
+  await sleep(fault.holdMs ?? HOLD_MS);
+  const ending = performance.now();
+  await fault.end(load);
+  const ended = performance.now();
+  const resumed = await load.acceptedSince(ended, RESUME_MS) - ended;
+  await green(engine, RESUME_MS);
+  const lines = linesOf(engine) - logged, seconds = Math.ceil((performance.now() - began) / 1000);
+
+  await load.accept(AFTER);
+  await load.stop();
+  await load.delivered();
+  const grown = peak(engine) - before;
+  t.diagnostic(`accepted=${load.accepted.size} refused=${load.refused.length} lost=${load.lost.length} `
+    + `repeats=${load.repeats} noticed_ms=${Math.round(noticed - began)} resumed_ms=${Math.round(resumed)} `
+    + `log_lines=${lines} in_s=${seconds} rss_before_mib=${before >> 10} rss_peak_mib=${peak(engine) >> 10}`);
+
+  const during = load.refusedSince(noticed).filter(({ sent }) => sent < ending);
+  if (!fault.slow) assert.ok(during.length > 0, 'nothing was refused');
+  for (const { status, retryAfter } of load.refused) {
+    assert.equal(status, 503);
+    assert.match(retryAfter, /^\d+$/);
+  }
+  for (const { ms } of during) assert.ok(ms < AT_ONCE_MS, `refused after ${ms} ms`);
+  if (fault.refuses !== undefined) assert.equal(load.refused.length, fault.refuses);
+  if (!fault.slow) assert.ok(![...load.accepted.values()].some((sent) => sent > noticed && sent < ending), 'accepted meanwhile');
+  await load.assertNothingHalf();
+  assert.ok(lines <= seconds + LOG_SLACK, `${lines} log lines in ${seconds} s`);
+  assert.ok(grown < GROWN_MAX_KIB, `${grown} KiB more`);
+  return load;
+}
