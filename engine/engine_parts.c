@@ -92,7 +92,8 @@ static void make_targets(struct engine *e)
     e->api = (struct api){ .loop = &e->loop, .keys = e->keys, .queue = e->queue,
         .dispatch = e->dispatch, .replays = e->replays, .replay_rate = s->replay_rate,
         .plugins = e->plugins, .endpoints = e->endpoints,
-        .broker = e->broker, .rotation = e->rotation, .redis = e->redis, .jail = &e->jail };
+        .broker = e->broker, .rotation = e->rotation, .redis = e->redis, .redis_server = e->redis_server,
+        .jail = &e->jail };
 }
 
 static bool may_dial(void *arg, const struct sockaddr *address)

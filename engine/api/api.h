@@ -12,6 +12,7 @@
 #include "core/replay.h"
 #include "core/rotation.h"
 #include "io/http_server.h"
+#include "io/redis_server.h"
 #include "webhook/endpoints.h"
 
 struct api {                                /* what handlers work on; all borrowed */
@@ -25,6 +26,7 @@ struct api {                                /* what handlers work on; all borrow
     struct broker    *broker;
     struct rotation  *rotation;
     struct redis     *redis;
+    const struct redis_server *redis_server;        /* the engine's own; NULL: none */
     const struct jail *jail;
     int64_t           replay_rate;          /* of one that names none, deliveries a second */
     bool              ready;                /* everything is loaded */

@@ -19,6 +19,13 @@ static void not_ready(struct api_call *c, const char *what, const char *why)
     api_problem(c, MH_UNAVAILABLE, detail);
 }
 
+/* What its own Redis knows says more than that there is nobody to reach. */
+static const char *why_away(const struct api *api)
+{
+    const char *trouble = api->redis_server != NULL ? redis_server_trouble(api->redis_server) : "";
+    return trouble[0] != '\0' ? trouble : redis_why(api->redis);
+}
+
 void health_ready(struct api_call *c)
 {
     struct queue_stats stats = queue_stats(c->api->queue);
@@ -28,7 +35,7 @@ void health_ready(struct api_call *c)
     else if (!c->api->ready)
         api_problem(c, MH_UNAVAILABLE, "the engine is starting");
     else if (!redis_is_up(c->api->redis))
-        not_ready(c, "Redis cannot be reached", redis_why(c->api->redis));
+        not_ready(c, "Redis cannot be reached", why_away(c->api));
     else if (!stats.joined)
         not_ready(c, "Redis takes nothing", queue_trouble(c->api->queue));
     else

@@ -17,7 +17,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { CONF_BYTES = 1024, LINE_BYTES = 512, MAX_LOG_BYTES = 1024 * 1024 };
+enum { CONF_BYTES = 1024, LINE_BYTES = 512, MAX_LOG_BYTES = 1024 * 1024,
+       ROOM_BYTES = 1024 * 1024 };
 
 /* ---- The folder and its socket ------------------------------------------------- */
 
@@ -140,6 +141,23 @@ enum mh_err redis_home_configure(const struct redis_home *home, const char *fsyn
     if (fd >= 0)
         close(fd);
     return n == (ssize_t)strlen(conf) ? MH_OK : complain(home->dir, why);
+}
+
+/* ---- Its disk ----------------------------------------------------------------------- */
+
+bool redis_home_is_full(const struct redis_home *home)
+{
+    static const char name[] = "room.tmp";
+    int fd = open_file(home, name, O_WRONLY | O_CREAT | O_TRUNC);
+    int why = fd < 0 ? errno : posix_fallocate(fd, 0, ROOM_BYTES);
+
+    if (fd >= 0) {
+        char *path = mem_printf("%s/%s", home->dir, name);
+        close(fd);
+        unlink(path);
+        free(path);
+    }
+    return why == ENOSPC || why == EDQUOT;
 }
 
 /* ---- The log ------------------------------------------------------------------------ */

@@ -27,6 +27,9 @@ void redis_home_close(struct redis_home *home);
 MH_MUST_USE enum mh_err redis_home_configure(const struct redis_home *home, const char *fsync,
                                              int64_t max_memory_bytes, bool *changed);
 
+/* There is no room for Redis to write (of 1 MiB). Looks at the disk, which may take a moment. */
+bool redis_home_is_full(const struct redis_home *home);
+
 /* The last line of redis.log, quoted; "" quoted if there is none. Returns `out`. */
 const char *redis_home_last_line(const struct redis_home *home, char *out, size_t size);
 

@@ -4,7 +4,8 @@
  *   PROBING   left over by a crashed engine; does it still answer?
  *   RUNNING   serves
  *   ENDING    told to end because it hangs or was configured otherwise; then anew
- *   BACKOFF   ended by itself; a timer runs until the next start
+ *   BACKOFF   ended by itself; a timer runs until the next start, also while there is no
+ *             room on the disk: started then it would answer, and end with its first write
  *   STOPPING  told to end for good
  *
  * The URL is the same in all of them, so whoever uses it just reconnects. */
@@ -20,6 +21,7 @@
 
 #include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,6 +30,7 @@ enum {
     PROBE_MS = 5000, END_MS = 5000, STOP_MS = 10000,
     BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 2000,
     STEADY_MS = 10000,                      /* who lived so long is restarted at once */
+    ROOM_LOOK_MS = 500,
 };
 
 enum { PROBING, RUNNING, ENDING, BACKOFF, STOPPING };
@@ -50,6 +53,7 @@ struct redis_server {
     struct redis     *probe;                /* while PROBING */
     struct timer      timer;                /* patience, or the pause of BACKOFF */
     int64_t           started_ms, backoff_ms;
+    char              trouble[400];         /* no room on the disk; else "" */
     void            (*stopped)(void *arg);
     void             *stopped_arg;
 };
@@ -100,9 +104,27 @@ static void back_off(struct redis_server *s)
     timer_start(&s->timer, pause);
 }
 
+/* Says so when it becomes full; what is said each second comes from who misses Redis. */
+static bool disk_is_full(struct redis_server *s)
+{
+    bool full = redis_home_is_full(&s->home), was_full = s->trouble[0] != '\0';
+    char quoted[512];
+
+    if (full && !was_full) {
+        snprintf(s->trouble, sizeof s->trouble, "the disk is full: make room for %.300s", s->home.dir);
+        LOG_ERROR("redis_disk_full", "dir=%s do=\"make room; Redis starts by itself then\"",
+                  log_quote(s->home.dir, quoted, sizeof quoted));
+    }
+    if (!full)
+        s->trouble[0] = '\0';
+    return full;
+}
+
 static void restart(struct redis_server *s)
 {
-    if (spawn(s) == MH_OK)
+    if (disk_is_full(s))
+        timer_start(&s->timer, ROOM_LOOK_MS);
+    else if (spawn(s) == MH_OK)
         move(s, RUNNING);
     else
         back_off(s);
@@ -270,6 +292,8 @@ enum mh_err redis_server_start(uv_loop_t *loop, const struct redis_server_spec *
 }
 
 const char *redis_server_url(const struct redis_server *s) { return s->url; }
+
+const char *redis_server_trouble(const struct redis_server *s) { return s->trouble; }
 
 int redis_server_pid(const struct redis_server *s)
 {

@@ -6,7 +6,8 @@
  * server left over by a crashed engine is adopted: it is the same data, on the
  * same socket; if it does not answer it is ended first. If the server dies, it is
  * started again (after 0, 100 ms, then up to 2 s), forever, with one log line
- * each time. */
+ * each time. While its disk has no room it is not started: it would end again with
+ * its first write. */
 #pragma once
 
 #include "io/loop.h"
@@ -25,6 +26,8 @@ struct redis_server_spec {
 MH_MUST_USE enum mh_err redis_server_start(uv_loop_t *loop, const struct redis_server_spec *spec,
                                            struct redis_server **out);
 const char *redis_server_url(const struct redis_server *s);     /* "unix:/data/redis/redis.sock" */
+/* Why it is not even started: there is no room on its disk. "" where that is not so. */
+const char *redis_server_trouble(const struct redis_server *s);
 int         redis_server_pid(const struct redis_server *s);     /* 0 while it is down */
 
 /* SIGTERM, waits at most 10 s for it to write its data, calls `stopped`, frees. */
