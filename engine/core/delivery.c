@@ -30,6 +30,12 @@ void target_unref(struct target *t)
         t->ops->release(t);
 }
 
+void delivery_plan(struct delivery *d, int64_t delay_ms)
+{
+    d->next_ms = clock_now_ms() + delay_ms;
+    d->next_mono_ms = clock_mono_ms() + delay_ms;
+}
+
 struct delivery *delivery_new(struct event *event, struct target *target)
 {
     struct delivery *d = mem_alloc(sizeof *d);

@@ -27,6 +27,7 @@ struct delivery {
                                              * NULL before the first */
     int64_t        started_ms, started_us;  /* of the present attempt: wall, monotonic */
     int64_t        next_ms;                 /* Unix time of the next one; 0: none planned */
+    int64_t        next_mono_ms;            /* the same where there is one, by a clock that nobody sets */
     enum verdict   verdict;
     bool           waiting;                 /* in line: dispatch's own */
     void          *attempt_data;            /* of the target: its present attempt */
@@ -35,6 +36,9 @@ struct delivery {
 /* Takes a reference of each. */
 struct delivery *delivery_new(struct event *event, struct target *target);
 void             delivery_free(struct delivery *d);
+
+/* The next attempt is to begin in `delay_ms`. */
+void delivery_plan(struct delivery *d, int64_t delay_ms);
 
 const char *delivery_id(const struct delivery *d);          /* the key without the org */
 

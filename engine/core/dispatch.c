@@ -136,7 +136,7 @@ static void park(struct dispatch *x, struct delivery *d)
                   : t->pace.per_s > 0 || t->paused ? PARK_PER_S : PARK_FRESH_PER_S;
     int64_t before = (int64_t)t->waiting + queue_stats(x->queue).due;
 
-    d->next_ms = clock_now_ms() + PARK_MS + before * 1000 / per_s;
+    delivery_plan(d, PARK_MS + before * 1000 / per_s);
     queue_release(x->queue, d);
 }
 
@@ -232,7 +232,7 @@ static void plan_retry(struct delivery *d, const struct outcome *o)
     if (o->retry_after_ms >= 0)
         delay = o->retry_after_ms < MAX_RETRY_AFTER_MS ? o->retry_after_ms : MAX_RETRY_AFTER_MS;
     d->verdict = VERDICT_RETRY;
-    d->next_ms = clock_now_ms() + delay;
+    delivery_plan(d, delay);
 }
 
 /* An event that ends one process after the other would take those of others with it for
@@ -273,7 +273,7 @@ static void log_outcome(const struct delivery *d, const struct outcome *o)
     else
         LOG_WARN("attempt_failed", "delivery=%s attempt=%u error=%s then=%s in_ms=%lld", d->key,
                  d->number, err_code(o->err), words[d->verdict],
-                 (long long)(d->next_ms ? d->next_ms - clock_now_ms() : 0));
+                 (long long)(d->next_ms ? d->next_mono_ms - clock_mono_ms() : 0));
 }
 
 static void end_attempt(struct dispatch *x, struct delivery *d, struct outcome *o)

@@ -48,7 +48,9 @@
  *   mh:{q}:log:<org>/<target>        sorted set of delivery keys by time in ms: an org
  *                                    sees nothing of another's, not even in a cursor
  *
- * All times in Redis are Redis's own clock. Scripts live in core/redis/. */
+ * All times in Redis are Redis's own clock. Where that is set back while an engine lives, the
+ * next heartbeat takes the step from all that is planned: an attempt keeps its distance. Set
+ * on, it makes due what is due by the new time. Scripts live in core/redis/. */
 #pragma once
 
 #include "core/delivery.h"
@@ -106,7 +108,7 @@ void queue_accept(struct queue *q, struct event *event, struct target *const *ta
 /* The attempt ended: d->verdict, d->attempts and d->next_ms are set. Takes `d`. */
 void queue_finish(struct queue *q, struct delivery *d);
 
-/* Gives `d` (taken) back without a record, due at d->next_ms: nobody tried it. */
+/* Gives `d` (taken) back without a record, due when delivery_plan() said: nobody tried it. */
 void queue_release(struct queue *q, struct delivery *d);
 
 /* Reading, for REST. The JSON values are borrowed during the callback. */

@@ -274,7 +274,7 @@ static const char *verdict_word(const struct delivery *d)
 /* Takes `record`. */
 static void add_finish(struct command *c, const struct delivery *d, char *record)
 {
-    int64_t delay = d->next_ms > 0 ? d->next_ms - clock_now_ms() : 0;
+    int64_t delay = d->next_ms > 0 ? d->next_mono_ms - clock_mono_ms() : 0;
 
     command_text(c, d->key);
     command_text(c, record);
@@ -302,7 +302,7 @@ static size_t fill_finishes(struct queue *q, struct batch *b, char **records)
 /* A retry that is due before the next tick brings that tick forward. */
 static void end_owned(struct queue *q, struct delivery *d)
 {
-    int64_t delay_ms = d->next_ms - clock_now_ms();
+    int64_t delay_ms = d->next_mono_ms - clock_mono_ms();
 
     if (d->verdict == VERDICT_RETRY && delay_ms < QUEUE_TICK_MS && q->joined && !q->leaving)
         timer_hasten(&q->tick, delay_ms);

@@ -1,11 +1,14 @@
 // faults_machine.test.mjs - Q1, Q5 and Q6 while the machine fails the engine and its own
 // Redis: no room on the disk, a clock that steps, no descriptors left. The load and what it
 // is held to are those of faults_redis.test.mjs.
+import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Engine } from './lib/engine.mjs';
 import { MEASURED, underFault } from './lib/fault.mjs';
 import { Receiver } from './lib/receiver.mjs';
+import { Redis } from './lib/redis.mjs';
 import { SmallDisk } from './lib/small_disk.mjs';
+import { StepClock } from './lib/step_clock.mjs';
 
 const receiver = new Receiver();
 before(() => receiver.start());
@@ -28,3 +31,78 @@ for (const fsync of ['always', 'everysec'])
       underFault(t, engine, receiver, { reason: /the disk is full: make room|No space left.*make room/, transitions: 7,
         begin: () => disk.fill(), end: () => disk.makeRoom() }));
   });
+
+describe('an engine and a Redis whose clock is set', () => {
+  const HOUR_S = 3600, RETRY_MS = 2000, JITTER = 0.1, EARLY_MS = 50;
+  let clock, redis, engine;
+  before(async () => {
+    clock = new StepClock();
+    redis = await new Redis([], clock.env).start();
+    engine = await start();
+    await engine.webhook(receiver.url);
+  });
+  after(async () => {
+    await engine?.stop();
+    await redis?.kill();
+    clock?.close();
+  });
+
+  // Engines that share a Redis share their master key, too: it is in `data`.
+  const start = (data) => new Engine({ flags: ['--redis', redis.url, '--retry-schedule', '0s,2s,2s,2s'],
+                                       data, env: clock.env }).start();
+
+  // One event in five is refused by the receiver at first; when it was, and when it came again.
+  function retried(load) {
+    const attempts = new Map();
+    load.answer = ({ id }) => {
+      const mine = attempts.get(id) ?? [];
+      attempts.set(id, [...mine, performance.now()]);
+      return Number(id.split('-').at(-1)) % 5 === 0 && mine.length === 0 ? { status: 500 } : {};
+    };
+    return () => [...attempts.values()].filter((times) => times.length > 1);
+  }
+
+  // What is planned after the step keeps its distance; what was planned before, too, if the
+  // clock did not say that its time has come.
+  async function stepUnderLoad(t, from, to) {
+    let again, stepped;
+    clock.set(from);
+    const load = await underFault(t, engine, receiver, { slow: true, refuses: 0, holdMs: 2500,
+      prepare: (it) => { again = retried(it); },
+      begin: () => { stepped = performance.now(); clock.set(to); }, end: () => {} });
+    const waits = again().map(([first, second]) => ({ first, waited: second - first }));
+    const before = waits.filter(({ first }) => first > stepped - RETRY_MS && first < stepped).length;
+    const early = waits.filter(({ first, waited }) =>
+      waited < RETRY_MS * (1 - JITTER) - EARLY_MS && (to < from || first > stepped));
+    t.diagnostic(`retried=${waits.length} planned_before=${before} early=${early.length} `
+      + `longest_ms=${Math.round(Math.max(...waits.map((w) => w.waited)))}`);
+    assert.ok(before > 0, 'no retry was waiting when the clock was set');
+    assert.deepEqual(early, [], 'tried again before its time');
+    return load;
+  }
+
+  test('lose nothing, and try again in time, when it goes back by an hour', (t) => stepUnderLoad(t, 0, -HOUR_S));
+
+  test('lose nothing, and try again in time, when it goes on by an hour', (t) => stepUnderLoad(t, -HOUR_S, 0));
+
+  test('take over what a dead engine held, though it seems to have spoken in an hour', async () => {
+    const other = await start(engine.data);
+    receiver.reset();
+    receiver.answer = () => ({ hang: true });
+    const ids = await Promise.all([1, 2, 3].map((n) => other.event('alert', { n }).then(({ id }) => id)));
+    await receiver.got(3);
+    receiver.answer = () => ({});
+    await other.kill();
+    clock.set(-HOUR_S);
+    for (const id of ids) await receiver.until((all) => all.filter((r) => r.json.id === id).length > 1, 'it again');
+  });
+
+  test('do not take each other for dead when it goes on by an hour', async (t) => {
+    clock.set(-HOUR_S);
+    const other = await start(engine.data);
+    t.after(() => other.stop());
+    await underFault(t, engine, receiver, { slow: true, refuses: 0, begin: () => clock.set(0), end: () => {} });
+    const lost = [engine, other].flatMap(({ lines }) => lines.filter((line) => /event=claims_lost/.test(line)));
+    assert.deepEqual(lost, []);
+  });
+});

@@ -12,12 +12,16 @@
 -- have its deliveries now; nothing is written.
 
 local engine, keep_s, keep_entries = ARGV[1], ARGV[2], tonumber(ARGV[3])
-if not redis.call('ZSCORE', KEYS[1], engine) then
+local beat = redis.call('ZSCORE', KEYS[1], engine)
+if not beat then
   return redis.error_reply('STALE engine ' .. engine)
 end
 
 local t = redis.call('TIME')
 local now_ms = t[1] * 1000 + math.floor(t[2] / 1000)
+-- The clock was set back since the last heartbeat: the next one (tick.lua) takes the step from
+-- all that is planned, so this is planned by the former clock as well.
+local from_ms = math.max(now_ms, tonumber(beat))
 local claims, due, dead, logs = {}, {}, {}, {}
 local count = (#KEYS - 4) / 2
 for i = 1, count do claims[i] = ARGV[i * 4] end
@@ -42,7 +46,7 @@ for i = 1, count do
     table.insert(logs[log], delivery)
   end
   if verdict == 'retry' or verdict == 'release' then
-    due[#due + 1] = now_ms + tonumber(ARGV[at + 3])
+    due[#due + 1] = from_ms + tonumber(ARGV[at + 3])
     due[#due + 1] = delivery
   elseif verdict == 'dead' then
     dead[#dead + 1] = now_ms

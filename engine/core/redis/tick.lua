@@ -22,6 +22,40 @@ local now_ms = t[1] * 1000 + math.floor(t[2] / 1000)
 if mode == 'stay' and not redis.call('ZSCORE', KEYS[1], engine) then
   return redis.error_reply('STALE engine ' .. engine)
 end
+
+-- Redis's clock was set back: what was planned by the former one would be late by so much,
+-- and an engine that died before it would seem to live for as long. Deliveries keep their
+-- distance (a step of STEP_MS at least: a second for a million of them), engines begin anew.
+local STEP_MS = 1000
+local newest = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]
+local back_ms = newest and tonumber(newest) - now_ms or 0
+if back_ms > 0 then
+  for _, other in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now_ms, '+inf')) do
+    redis.call('ZADD', KEYS[1], now_ms, other)
+  end
+end
+if back_ms >= STEP_MS then
+  local later = KEYS[3] .. ':later'
+  redis.call('ZRANGESTORE', later, KEYS[3], '(' .. now_ms, '+inf', 'BYSCORE')
+  redis.call('ZREMRANGEBYSCORE', KEYS[3], '(' .. now_ms, '+inf')
+  while true do
+    local some = redis.call('ZPOPMIN', later, MOVE)
+    if #some == 0 then break end
+    local due = {}
+    for i = 1, #some, 2 do
+      due[i], due[i + 1] = some[i + 1] - back_ms, some[i]
+    end
+    redis.call('ZADD', KEYS[3], unpack(due))
+  end
+end
+
+-- It was set forward, or all slept: who was silent for so long itself cannot judge others.
+local silent_ms = mode == 'stay' and now_ms - redis.call('ZSCORE', KEYS[1], engine) or 0
+if silent_ms >= dead_ms and dead_ms > 0 then
+  for _, other in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+    redis.call('ZADD', KEYS[1], now_ms, other)
+  end
+end
 redis.call('ZADD', KEYS[1], now_ms, engine)
 
 -- All of it at once: an engine that woke up half robbed would go on with the rest (I3).

@@ -16,6 +16,8 @@ const GROWN_MAX_KIB = 64 * 1024;
 // What freed memory is kept by the sanitizer would count as the engine's.
 export const MEASURED = { ASAN_OPTIONS: 'quarantine_size_mb=1' };
 
+let loads = 0;
+
 function memoryKib(pid, name) {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)[1]);
@@ -44,7 +46,9 @@ const linesOf = (engine) => engine.lines.filter((line) => !/event=attempt_failed
 // every event is refused at once; when it ended the engine goes on by itself. One that is
 // `slow` is none that refuses, only that makes wait.
 export async function underFault(t, engine, receiver, fault) {
-  const load = new Load(engine, receiver, t.name.replace(/\W+/g, '-').slice(0, 40)).start();
+  const load = new Load(engine, receiver, `load-${++loads}`);
+  fault.prepare?.(load);
+  load.start();
   t.after(() => load.stop());
   await load.accept(BEFORE);
   const before = rss(engine);

@@ -26,19 +26,21 @@ function post(agent, engine, body) {
 export class Load {
   accepted = new Map();                 // id -> when it was sent, by performance.now()
   refused = [];                         // { id, status, retryAfter, ms, sent }
-  arrived = new Map();                  // id -> how often
+  arrived = new Map();                  // id -> how often it came and was taken
   #stopped = false;
   #lines = [];
   #agent = new Agent({ keepAlive: true, maxSockets: LINES });
 
+  // `name`: no other load may have it, or its events are repeats.
   constructor(engine, receiver, name) {
     this.engine = engine;
     this.name = name;
     receiver.reset();
     receiver.answer = ({ json }) => {
-      this.arrived.set(json.id, (this.arrived.get(json.id) ?? 0) + 1);
       receiver.requests.length = 0;     // thousands of bodies that nobody looks at
-      return this.answer(json);
+      const said = this.answer(json);
+      if (!said.status && !said.hang) this.arrived.set(json.id, (this.arrived.get(json.id) ?? 0) + 1);
+      return said;
     };
   }
 
