@@ -4,7 +4,7 @@
 
 PREFIX ?= /usr/local
 
-.PHONY: all demo test lint bench dev fuzz asan clean install help build build-test build-fuzz
+.PHONY: all demo test soak lint bench dev fuzz asan clean install help build build-test build-fuzz
 .DEFAULT_GOAL := all
 
 # $(call cmake,FOLDER,OPTIONS,TARGETS): configures once, then builds (all where no target
@@ -41,6 +41,12 @@ build-fuzz:
 test: build-test build-fuzz     ## all tests, under sanitizers, and a short run of each fuzzer
 	$(call npm,tests)
 	@tests/run build-test build-fuzz
+
+soak: build                     ## kill the engine 20 times in 100,000 deliveries; MH_DELIVERIES, MH_KILLS
+	@.ci/install-packages test
+	$(call npm,tests)
+	@MH_BUILD=$(CURDIR)/build MH_FILE_LIMIT_MS=3600000 MH_DELIVERIES=$${MH_DELIVERIES:-100000} \
+	  MH_KILLS=$${MH_KILLS:-20} node --test --test-reporter=spec tests/integration/kills.test.mjs
 
 lint:                           ## the rules that a script can check
 	@tests/lint/check

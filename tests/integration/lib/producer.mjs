@@ -37,3 +37,48 @@ export class Producer {
     return this.accepted;
   }
 }
+
+// Many events in batches: `ids`, each sent again until it is accepted, by one of the engines
+// that are in `engines` at that moment.
+export class Flood {
+  accepted = new Set();
+  refused = 0;                          // batches that were not answered, or not by 200
+  #ids;
+  #turn = 0;
+
+  // `fields`: of every event. `mayGo`: waits until the next batch may go.
+  constructor(engines, ids, { fields = {}, batch = 100, mayGo = async () => {} } = {}) {
+    Object.assign(this, { engines, fields, batch, mayGo });
+    this.#ids = [...ids];
+  }
+
+  // Ends when all are accepted.
+  async run(lines = 3) {
+    await Promise.all(Array.from({ length: lines }, () => this.#line()));
+    return this.accepted;
+  }
+
+  async #line() {
+    while (this.#ids.length > 0) {
+      await this.mayGo();
+      const batch = this.#ids.splice(0, this.batch), taken = new Set(await this.#send(batch));
+      for (const id of taken) this.accepted.add(id);
+      this.#ids.unshift(...batch.filter((id) => !taken.has(id)));
+      if (taken.size === 0) await sleep(AGAIN_MS);
+    }
+  }
+
+  // Those that were accepted. An event whose answer was lost or an error is not.
+  async #send(ids) {
+    const engine = this.engines[this.#turn++ % this.engines.length];
+    const body = ids.map((id) =>
+      JSON.stringify({ event: 'alert', ...this.fields, id, data: { id } })).join('\n');
+    const got = await engine?.send('POST', '/api/events/batch',
+      { body, type: 'application/x-ndjson', ms: ANSWER_MS }).catch(() => null);
+    if (got?.status === 200) return ids.filter((id, i) => got.json.items[i].id === id);
+    this.refused++;
+    return [];                          // it was killed in the middle, or has just started
+  }
+}
+
+export const idsOf = (name, count) => Array.from({ length: count }, (_, n) => `${name}-${n}`);

@@ -21,9 +21,14 @@ function parsed(body) {
 export class Receiver {
   // request, its index -> { status, reason, headers, body } or { hang: true }; may be async.
   answer = () => ({});
+  keep = true;                              // false: requests are answered and not recorded
+  connections = 0;                          // made so far; a request has the number of its own
   #arrivals = new Arrivals();
   #server = createServer((req, res) => this.#take(req, res).catch(() => res.destroy()))
-    .on('connection', (socket) => socket.unref());
+    .on('connection', (socket) => {
+      socket.unref();
+      socket.number = ++this.connections;
+    });
 
   // `host`: an address of loopback.
   async start(host = '127.0.0.1') {
@@ -41,7 +46,7 @@ export class Receiver {
     if (this.#server.listening) await once(this.#server, 'close');
   }
 
-  // { method, url, headers, body, json }, in the order in which they arrived.
+  // { method, url, headers, body, json, connection }, in the order in which they arrived.
   get requests() { return this.#arrivals.items; }
 
   // Forgets what came and answers 200 again.
@@ -63,9 +68,9 @@ export class Receiver {
   async #take(req, res) {
     const body = await bodyOf(req);
     const request = { method: req.method, url: req.url, headers: req.headers, body,
-                      json: parsed(body) };
+                      json: parsed(body), connection: req.socket.number };
     const answer = this.answer(request, this.requests.length);
-    this.#arrivals.add(request);            // who waits for it sees what the answer did
+    if (this.keep) this.#arrivals.add(request);     // who waits for it sees what the answer did
     const { status = 200, reason, headers = {}, body: reply = 'ok', hang } = await answer;
     if (!hang) res.writeHead(status, reason, headers).end(reply);
   }
