@@ -20,6 +20,7 @@ static int64_t read_us(clockid_t id)
 int64_t clock_now_ms(void)  { return read_us(CLOCK_REALTIME) / 1000; }
 int64_t clock_mono_us(void) { return read_us(CLOCK_MONOTONIC); }
 int64_t clock_cpu_us(void)  { return read_us(CLOCK_PROCESS_CPUTIME_ID); }
+int64_t clock_boot_ms(void) { return read_us(CLOCK_BOOTTIME) / 1000; }
 int64_t clock_mono_ms(void) { return clock_mono_us() / 1000; }
 
 void clock_format(int64_t unix_ms, char out[CLOCK_TEXT_BYTES])

@@ -11,6 +11,7 @@ enum { CLOCK_TEXT_BYTES = 32 };
 int64_t clock_now_ms(void);                 /* Unix time in milliseconds */
 int64_t clock_mono_ms(void);
 int64_t clock_mono_us(void);
+int64_t clock_boot_ms(void);                /* monotonic, and goes on while the machine sleeps */
 int64_t clock_cpu_us(void);                 /* CPU time of this process */
 
 /* "2026-01-22T10:00:00.000Z", NUL-terminated. */

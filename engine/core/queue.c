@@ -194,6 +194,7 @@ static void take_tick(struct queue *q, const redisReply *reply)
 {
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 5)
         return;
+    q->alive_ms = q->tick_ms;
     q->due = integer_of(reply->element[2]);
     q->dead = integer_of(reply->element[3]);
     q->engines = integer_of(reply->element[4]);
@@ -203,6 +204,7 @@ static void take_tick(struct queue *q, const redisReply *reply)
     if (claimed->type == REDIS_REPLY_ARRAY && claimed->elements > 0)
         queue_load(q, claimed);
     timer_start(&q->tick, next_tick_ms(q, integer_of(reply->element[1])));
+    q->spec.written(q->spec.arg);           /* whom silence held up goes on */
 }
 
 static void on_ticked(void *arg, enum mh_err err, const redisReply *reply)
@@ -225,6 +227,12 @@ static void on_ticked(void *arg, enum mh_err err, const redisReply *reply)
     }
 }
 
+/* Redis counts from when it got the heartbeat, which was not before it was sent. */
+bool queue_is_silent(const struct queue *q)
+{
+    return !q->spec.alone && clock_boot_ms() - q->alive_ms >= QUEUE_DEAD_MS;
+}
+
 static size_t room(const struct queue *q)
 {
     size_t places = queue_free_places(q);
@@ -240,6 +248,7 @@ static void on_tick(struct timer *t)
         return;
     q->ticking = true;
     q->tick_era = q->era;
+    q->tick_ms = clock_boot_ms();
     command_init(&c);
     command_text(&c, "4");
     queue_key(q, &c, "engines");

@@ -7,7 +7,8 @@
  *      (nobody works on it) or the own set of exactly one engine (it does).
  *  I3  An engine writes only while it is in the set of engines. One that was
  *      silent for QUEUE_DEAD_MS is taken over by any other and answered STALE
- *      from then on; it drops what it holds and joins under a new name (Q2).
+ *      from then on; it drops what it holds and joins under a new name (Q2). Until it
+ *      knows, it begins nothing: not before a heartbeat that is younger than that.
  *  I4  A claim is given up only together with the record of how it went, in one
  *      script call. A crash between attempt and record repeats that attempt and
  *      no other, under the same id.
@@ -81,7 +82,7 @@ struct queue_spec {
     void        (*owned)(void *arg, struct delivery *d);
     /* The target of a claimed delivery; NULL if there is none of that id. */
     struct target *(*find_target)(void *arg, const char *id);
-    /* Records were written: see queue_is_behind(). */
+    /* Records were written, or a heartbeat was: see queue_is_behind(). */
     void        (*written)(void *arg);
     /* The claims are lost (I3): whatever is waiting or under way is not ours. */
     void        (*dropped)(void *arg, struct delivery *d);
@@ -141,8 +142,9 @@ bool queue_is_full(const struct queue *q);
 /* Deliveries that this engine has room for, besides those that it holds (I6). */
 size_t queue_free_places(const struct queue *q);
 
-/* So many attempts ended without a record yet that no more should begin: a crash would
- * repeat them all (Q2). */
+/* No more attempts should begin. So many ended without a record yet that a crash would
+ * repeat them all (Q2); or Redis has not heard of this engine for QUEUE_DEAD_MS, and another
+ * one may be at what it holds (I3). `written` comes when that may have changed. */
 bool queue_is_behind(const struct queue *q);
 
 /* Events and records that Redis has not confirmed yet, for a clean stop. */

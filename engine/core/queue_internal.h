@@ -22,6 +22,7 @@ struct queue {
     struct timer        tick, flush, trim;
     bool                ticking;                /* a tick is under way */
     unsigned            tick_era;               /* when it was sent */
+    int64_t             tick_ms, alive_ms;      /* when, and when the last that Redis took was */
     struct map          owned;                  /* by key: in memory and in own:<engine> */
     struct list         accepts, finishes;      /* waiting for the next batch */
     size_t              accept_count, finish_count;
@@ -48,6 +49,9 @@ void queue_key_event_of(struct queue *q, struct command *c, const char *delivery
 /* The log of an org's deliveries to a target. */
 void queue_key_log(struct queue *q, struct command *c, const char *org, int org_bytes,
                    const char *target_id);
+
+/* Another engine may have declared this one dead: only Redis knows (I3). */
+bool queue_is_silent(const struct queue *q);
 
 void queue_own(struct queue *q, struct delivery *d);        /* records it; tells the owner */
 void queue_disown(struct queue *q, struct delivery *d);     /* forgets and frees it */

@@ -256,7 +256,10 @@ bool queue_is_full(const struct queue *q)
            q->accept_count >= q->spec.max_owned;
 }
 
-bool queue_is_behind(const struct queue *q) { return q->finish_count >= BEHIND; }
+bool queue_is_behind(const struct queue *q)
+{
+    return q->finish_count >= BEHIND || queue_is_silent(q);
+}
 
 size_t queue_unwritten(const struct queue *q)
 {
