@@ -8,7 +8,8 @@
  *  I3  An engine writes only while it is in the set of engines. One that was
  *      silent for QUEUE_DEAD_MS is taken over by any other and answered STALE
  *      from then on; it drops what it holds and joins under a new name (Q2). Until it
- *      knows, it begins nothing: not before a heartbeat that is younger than that.
+ *      knows, it begins nothing: not before a heartbeat that is younger than that. Where
+ *      Redis heard of none at all for half that time, it was away, and nobody is dead yet.
  *  I4  A claim is given up only together with the record of how it went, in one
  *      script call. A crash between attempt and record repeats that attempt and
  *      no other, under the same id.

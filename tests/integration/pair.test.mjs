@@ -143,3 +143,27 @@ test('an engine that slept begins no attempt before Redis told it whether it was
   assert.equal(ledger.repeats, UNDER_WAY);
   await Promise.all([one.stop(), other.stop()]);
 });
+
+describe('a Redis that is away for longer than an engine may be silent', () => {
+  const AWAY_MS = 7000;
+  const ways = [
+    ['hangs', () => redis.freeze(), () => redis.thaw()],
+    ['is killed', () => redis.kill(), () => redis.start()],
+  ];
+  for (const [what, away, back] of ways)
+    test(`and ${what}, costs no engine that lives what it holds`, async (t) => {
+      const engines = [await started(), await started()];
+      await engines[0].webhook(receiver.url);
+      const flood = flooding(engines, 8000);
+      await ledger.atLeast(3000, ARRIVAL_MS);
+      await away();
+      await sleep(AWAY_MS);
+      await back();
+      await arrived(flood, engines);
+      const lost = engines.flatMap((e) => e.lines).filter((line) => line.includes('event=claims_lost'));
+      t.diagnostic(`away_ms=${AWAY_MS} repeats=${ledger.repeats}`);
+      assert.deepEqual(lost, []);
+      assert.equal(ledger.repeats, 0);
+      await Promise.all(engines.map((engine) => engine.stop()));
+    });
+});

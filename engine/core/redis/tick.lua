@@ -49,9 +49,9 @@ if back_ms >= STEP_MS then
   end
 end
 
--- It was set forward, or all slept: who was silent for so long itself cannot judge others.
-local silent_ms = mode == 'stay' and now_ms - redis.call('ZSCORE', KEYS[1], engine) or 0
-if silent_ms >= dead_ms and dead_ms > 0 then
+-- When no engine at all was heard of for a while, then Redis was away or its clock was set
+-- forward. That is the silence of none of them: each has as long again to speak.
+if newest and dead_ms > 0 and now_ms - tonumber(newest) >= dead_ms / 2 then
   for _, other in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
     redis.call('ZADD', KEYS[1], now_ms, other)
   end
