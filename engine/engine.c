@@ -69,9 +69,9 @@ static void watch_parent(struct engine *e)
     uv_poll_start(&e->parent, UV_READABLE, on_parent);
 }
 
-int engine_run(const struct settings *settings, int parent_fd)
+int engine_run(const struct settings *settings, int parent_fd, const char *predecessor)
 {
-    struct engine e = { .settings = settings, .parent_fd = parent_fd };
+    struct engine e = { .settings = settings, .parent_fd = parent_fd, .predecessor = predecessor };
 
     forbid_core_dumps();
     raise_descriptor_limit();

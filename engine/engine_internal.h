@@ -21,6 +21,7 @@ struct engine {
     struct listen_address  address;
     int                    parent_fd;       /* a worker's way to its supervisor, else -1 */
     uv_poll_t              parent;
+    const char            *predecessor;     /* what the supervisor said of it, or NULL */
     char                  *cert_pem, *key_pem;
     const char           **plugin_dirs;
     char                  *shipped_dir, *sandbox_program;

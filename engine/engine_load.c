@@ -2,6 +2,7 @@
  * loaded, the queue joined, the HTTP server begun. A step that Redis was lost in is done again
  * when it is back. */
 #include "engine_internal.h"
+#include "supervisor.h"
 
 #include "base/log.h"
 
@@ -12,14 +13,19 @@
 
 enum { IDLE_TIMEOUT_S = 75 };
 
+static void tell_supervisor(struct engine *e, const char *word)
+{
+    if (e->parent_fd >= 0 && write(e->parent_fd, word, strlen(word)) < 0)
+        LOG_WARN("supervisor_not_told", "word=%s reason=\"%s\"", word, strerror(errno));
+}
+
 static void say_ready(struct engine *e)
 {
     char text[LISTEN_TEXT_BYTES];
 
     e->address.port = http_server_port(e->server);
     if (e->parent_fd >= 0) {
-        if (write(e->parent_fd, "r", 1) != 1)
-            LOG_WARN("supervisor_not_told", "reason=\"%s\"", strerror(errno));
+        tell_supervisor(e, WORKER_READY);
         return;
     }
     printf("ready %s://%s\n", e->cert_pem ? "https" : "http", listen_format(&e->address, text));
@@ -102,6 +108,7 @@ void engine_on_joined(void *arg)
 {
     struct engine *e = arg;
 
+    tell_supervisor(e, queue_engine(e->queue));
     dispatch_written(e->dispatch);          /* what was unwritten may have been given up */
     if (!e->serving && !e->stopping)
         begin_serving(e);

@@ -1,5 +1,6 @@
 /* engine_parts.c - the engine's parts, made in an order in which each has those that it uses. */
 #include "engine_internal.h"
+#include "supervisor.h"
 
 #include "core/plugins_record.h"
 #include "io/data_lock.h"
@@ -32,6 +33,11 @@ static enum mh_err start_redis(struct engine *e)
     return err == MH_OK ? redis_open(&e->loop, &spec, &e->redis) : err;
 }
 
+static bool is_told(const struct engine *e, const char *word)
+{
+    return e->predecessor != NULL && strcmp(e->predecessor, word) == 0;
+}
+
 static void make_pipeline(struct engine *e)
 {
     const struct settings *s = e->settings;
@@ -43,6 +49,8 @@ static void make_pipeline(struct engine *e)
         .log_entries = s->retention_count, .keep_events = s->retention_events,
         .keep_dead = s->retention_dead, .max_owned = (size_t)s->max_owned,
         .max_backlog = s->max_backlog, .alone = e->redis_server != NULL,
+        .first = is_told(e, WORKER_FIRST),
+        .predecessor = e->predecessor && id_valid(e->predecessor) ? e->predecessor : NULL,
         .joined = engine_on_joined, .engine = e, .owned = dispatch_owned,
         .find_target = dispatch_find_target, .dropped = dispatch_dropped,
         .written = dispatch_written,

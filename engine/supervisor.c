@@ -4,10 +4,13 @@
  * Redis. The supervisor itself serves nothing: it holds the port, runs the managed Redis,
  * starts the first worker alone (who makes keys and folders) and then the others, and
  * starts again whoever dies. A worker ends with its supervisor, whatever ended that: by
- * the kernel's word (PR_SET_PDEATHSIG), and when their channel closes (engine.c). */
+ * the kernel's word (PR_SET_PDEATHSIG), and when their channel closes (engine.c).
+ * Nobody else knows at once that a worker ended: so its successor is told its name, and
+ * takes over what it held without waiting for its silence (queue_spec.predecessor). */
 #include "supervisor.h"
 
 #include "base/clock.h"
+#include "base/id.h"
 #include "base/log.h"
 #include "core/listen.h"
 #include "core/settings.h"
@@ -19,6 +22,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -34,9 +38,10 @@ struct worker {
     struct timer       again;
     int64_t            started_ms, again_ms;
     bool               served;              /* since the supervisor began */
+    char               engine[MH_ID_BYTES]; /* the last name that it had in Redis, or "" */
 };
 
-/* Where one process of a worker says that it serves: one byte. */
+/* Where one process of a worker speaks. */
 struct line { uv_poll_t poll; int fd; struct worker *worker; };
 
 struct supervisor {
@@ -95,13 +100,19 @@ static void on_line_closed(uv_handle_t *handle)
 static void on_line(uv_poll_t *poll, int status, int events)
 {
     struct line *line = container_of(poll, struct line, poll);
-    char         byte;
+    char         word[MH_ID_BYTES];
+    ssize_t      bytes = read(line->fd, word, sizeof word - 1);
 
     (void)status, (void)events;
-    if (read(line->fd, &byte, 1) == 1)
-        on_serving(line->worker);
-    else
+    if (bytes <= 0) {
         uv_close((uv_handle_t *)poll, on_line_closed);      /* its process ended */
+        return;
+    }
+    word[bytes] = '\0';
+    if (strcmp(word, WORKER_READY) == 0)
+        on_serving(line->worker);
+    else if (id_valid(word))
+        memcpy(line->worker->engine, word, sizeof word);
 }
 
 /* Takes `fd`. */
@@ -167,13 +178,21 @@ static void on_exited(void *arg, int wait_status)
     }
 }
 
+static const char *whose_work(const struct worker *w)
+{
+    bool first = w->sv->redis != NULL && w == w->sv->workers && !w->served;
+
+    return w->engine[0] ? w->engine : first ? WORKER_FIRST : WORKER_NEW;
+}
+
 static void worker_start(struct worker *w)
 {
     struct supervisor *sv = w->sv;
     int                fds[2] = { -1, -1 };
 
     w->started_ms = clock_mono_ms();
-    enum mh_err err = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0 ? MH_OK : MH_IO;
+    setenv(WORKER_VARIABLE, whose_work(w), 1);
+    enum mh_err err = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == 0 ? MH_OK : MH_IO;
     struct child_spec spec = { .argv = sv->argv, .fd3 = fds[1], .keep_stderr = true,
                                .own_group = true };         /* ^C reaches it through us, once */
     if (err == MH_OK)
@@ -243,7 +262,6 @@ static void make_command(struct supervisor *sv, int argc, char **argv)
     sv->argv[n++] = "--workers=1";
     sv->argv[n++] = sv->listen_flag;
     sv->argv[n++] = sv->redis_flag;         /* NULL where --redis is among argv */
-    setenv(WORKER_VARIABLE, "1", 1);
 }
 
 static void make_workers(struct supervisor *sv)

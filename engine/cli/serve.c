@@ -13,8 +13,8 @@ static int serve(const struct settings *s, int argc, char **argv)
     if (s->redis_wait > 0 && s->redis[0] == '\0')
         return cli_usage("--redis-wait needs --redis: the managed Redis has no replicas");
     if (getenv(WORKER_VARIABLE) != NULL)
-        return engine_run(s, WORKER_FD);
-    return s->workers > 1 ? supervisor_run(s, argc, argv) : engine_run(s, -1);
+        return engine_run(s, WORKER_FD, getenv(WORKER_VARIABLE));
+    return s->workers > 1 ? supervisor_run(s, argc, argv) : engine_run(s, -1, NULL);
 }
 
 int cmd_serve_run(int argc, char **argv)

@@ -160,6 +160,41 @@ static void on_reclaimed(void *arg, enum mh_err err, const redisReply *reply)
         queue_load(arg, reply);
 }
 
+static void send_leave(struct queue *q, const char *engine, redis_done *done)
+{
+    struct command c;
+
+    command_init(&c);
+    command_text(&c, "3");
+    queue_key(q, &c, "engines");
+    queue_key2(q, &c, "own", engine);
+    queue_key(q, &c, "due");
+    command_text(&c, engine);
+    struct redis_args args = command_args(&c);
+    redis_eval(q->spec.redis, &q->scripts[SCRIPT_LEAVE], &args, done, q);
+    command_deinit(&c);
+}
+
+static void on_buried(void *arg, enum mh_err err, const redisReply *reply)
+{
+    struct queue *q = arg;
+
+    if (err != MH_OK)
+        return;                             /* the next join does it */
+    q->buried = true;
+    LOG_INFO("queue_taken_over", "engine=%s deliveries=%lld", q->spec.predecessor,
+             (long long)reply->integer);
+    if (!q->leaving)
+        timer_start(&q->tick, 0);
+}
+
+/* The dead cannot leave; who knows that it is dead does it in its name. */
+static void bury_predecessor(struct queue *q)
+{
+    if (q->spec.predecessor != NULL && !q->buried)
+        send_leave(q, q->spec.predecessor, on_buried);
+}
+
 static void on_joined(struct queue *q)
 {
     struct command c;
@@ -174,6 +209,7 @@ static void on_joined(struct queue *q)
     struct redis_args args = command_args(&c);
     redis_send(q->spec.redis, &args, on_reclaimed, q);
     command_deinit(&c);
+    bury_predecessor(q);
     timer_start(&q->flush, 0);
     q->spec.joined(q->spec.engine);
 }
@@ -233,6 +269,13 @@ bool queue_is_silent(const struct queue *q)
     return !q->spec.alone && clock_boot_ms() - q->alive_ms >= QUEUE_DEAD_MS;
 }
 
+/* For how long another may have been silent before this engine takes what it held. */
+static int dead_after_ms(const struct queue *q)
+{
+    bool none_lives = q->spec.alone || (q->spec.first && q->era == 0 && !q->member);
+    return none_lives ? 0 : QUEUE_DEAD_MS;
+}
+
 static size_t room(const struct queue *q)
 {
     size_t places = queue_free_places(q);
@@ -257,7 +300,7 @@ static void on_tick(struct timer *t)
     queue_key(q, &c, "dead");
     command_text(&c, q->engine);
     command_text(&c, q->member ? "stay" : "join");
-    command_format(&c, "%d", q->spec.alone ? 0 : QUEUE_DEAD_MS);
+    command_format(&c, "%d", dead_after_ms(q));
     command_format(&c, "%zu", room(q));
     queue_key2(q, &c, "own", "");
     struct redis_args args = command_args(&c);
@@ -284,23 +327,15 @@ static void on_left(void *arg, enum mh_err err, const redisReply *reply)
 
 void queue_leave(struct queue *q, void (*left)(void *arg), void *arg)
 {
-    struct command c;
-
     q->leaving = true;                      /* Redis may be gone from `left` on */
     q->left = left;
     q->left_arg = arg;
     timer_stop(&q->tick);
     timer_stop(&q->trim);
-    command_init(&c);
-    command_text(&c, "3");
-    queue_key(q, &c, "engines");
-    queue_key2(q, &c, "own", q->engine);
-    queue_key(q, &c, "due");
-    command_text(&c, q->engine);
-    struct redis_args args = command_args(&c);
-    redis_eval(q->spec.redis, &q->scripts[SCRIPT_LEAVE], &args, on_left, q);
-    command_deinit(&c);
+    send_leave(q, q->engine, on_left);
 }
+
+const char *queue_engine(const struct queue *q) { return q->engine; }
 
 struct queue_stats queue_stats(const struct queue *q)
 {

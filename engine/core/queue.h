@@ -10,6 +10,8 @@
  *      from then on; it drops what it holds and joins under a new name (Q2). Until it
  *      knows, it begins nothing: not before a heartbeat that is younger than that. Where
  *      Redis heard of none at all for half that time, it was away, and nobody is dead yet.
+ *      Who has seen an engine end need not wait (queue_spec.predecessor). None of this has
+ *      to be right for I2 to hold: one that is taken over too early becomes STALE.
  *  I4  A claim is given up only together with the record of how it went, in one
  *      script call. A crash between attempt and record repeats that attempt and
  *      no other, under the same id.
@@ -76,6 +78,8 @@ struct queue_spec {
     size_t        max_owned;
     int64_t       max_backlog;
     bool          alone;                    /* no other engine can live: the rest is dead */
+    bool          first;                    /* none does yet: the rest is dead until it has joined */
+    const char   *predecessor;              /* an engine that is dead for sure; or NULL. Borrowed */
     /* Redis knows this engine: events can be accepted. At the start and after a loss. */
     void        (*joined)(void *engine);
     void         *engine;
@@ -95,6 +99,9 @@ void queue_free(struct queue *q);
 
 /* Tells it that Redis came or went (from redis_spec.state). */
 void queue_redis_state(struct queue *q, bool up);
+
+/* The name by which Redis knows this engine; another one after claims were lost (I3). */
+const char *queue_engine(const struct queue *q);
 
 /* Gives back what is held and unregisters; `left` comes when Redis confirmed it
  * or cannot be reached. No ticks after this. */

@@ -19,6 +19,7 @@ struct queue {
     bool                member;                 /* Redis knows this engine by its name */
     bool                joined;                 /* and said so since the connection came up */
     bool                leaving;
+    bool                buried;                 /* what spec.predecessor held is due */
     struct timer        tick, flush, trim;
     bool                ticking;                /* a tick is under way */
     unsigned            tick_era;               /* when it was sent */

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { after, before, beforeEach, describe, test } from 'node:test';
 import { assertProblem, build, Engine, folder } from './lib/engine.mjs';
 import { freePort } from './lib/port.mjs';
 import { Producer } from './lib/producer.mjs';
@@ -75,6 +75,53 @@ describe('an engine of several workers', () => {
     const [code] = await within(once(other, 'close'), 'the end of the other');
     assert.equal(code, 1);
     assert.match(said, /event=listen_failed.*in use/);
+  });
+});
+
+describe('a worker that dies', () => {
+  const engine = new Engine({ flags: FLAGS });
+  const receiver = new Receiver();
+  let ids, hanging;
+  before(async () => {
+    await Promise.all([receiver.start(), engine.start()]);
+    await engine.webhook(receiver.url);
+  });
+  after(async () => {
+    receiver.answer = () => ({});
+    await receiver.stop();
+    await engine.stop();
+  });
+  beforeEach(async () => {
+    receiver.reset();
+    receiver.answer = () => ({ hang: true });
+    ids = await Promise.all(Array.from({ length: 30 }, (_, n) => engine.event('alert', { n }).then((e) => e.id)));
+    hanging = await receiver.got(ids.length);
+    receiver.answer = () => ({});
+  });
+
+  const again = () => receiver.until((all) => all.length > hanging.length, 'a delivery that is made again');
+
+  test('is told to its successor, who goes on with what it held at once', async (t) => {
+    const [victim] = workersOf(engine.pid), killed = Date.now();
+    process.kill(victim, 'SIGKILL');
+    const line = await engine.logged(/event=queue_taken_over/);
+    const held = Number(line.match(/deliveries=(\d+)/)[1]);
+    await receiver.got(hanging.length + held);
+    t.diagnostic(`held=${held} all_made_again_ms=${Date.now() - killed}`);
+    assert.ok(held > 0, line);
+    assert.deepEqual(receiver.requests.slice(hanging.length).filter((r) => !ids.includes(r.json.id)), []);
+  });
+
+  test('together with all others leaves no name that the first of the next would wait for', async (t) => {
+    const killed = Date.now();
+    await engine.kill();
+    await engine.start();
+    assert.equal(Number(engine.redis('zcard', 'mh:{q}:engines')), WORKERS);
+    await again();
+    t.diagnostic(`made_again_ms=${Date.now() - killed}`);
+    await engine.idle();
+    const seen = new Set(receiver.requests.slice(hanging.length).map((r) => r.json.id));
+    assert.deepEqual(ids.filter((id) => !seen.has(id)), []);
   });
 });
 
