@@ -167,3 +167,30 @@ describe('a Redis that is away for longer than an engine may be silent', () => {
       await Promise.all(engines.map((engine) => engine.stop()));
     });
 });
+
+test('trimming under load takes no event that is due or under way, whoever dies meanwhile (I10)', async (t) => {
+  const EVENTS = 6000, KEPT = 100;
+  const flags = ['--retention-events', String(KEPT), '--retry-schedule', '0s,700ms'];
+  const engines = [await started(...flags), await started(...flags)], all = [...engines];
+  const failed = new Set();                 // each tenth fails once, and is old when it is tried again
+  receiver.answer = (request) => {
+    const { id } = request.json;
+    if (!id.endsWith('7') || failed.has(id)) return ledger.take(request);
+    failed.add(id);
+    return { status: 500 };
+  };
+  await engines[0].webhook(receiver.url);
+  const flood = flooding(engines, EVENTS);
+  await ledger.atLeast(EVENTS / 3, ARRIVAL_MS);
+  const [victim] = engines.splice(0, 1);
+  await victim.kill();
+  await victim.start();
+  engines.push(victim);
+  await arrived(flood, engines);
+  const cancelled = all.flatMap((e) => e.lines).filter((line) => line.includes('event=delivery_cancelled'));
+  await eventually(async () => await victim.metric('moonhook_events_stored') === KEPT, 'what is kept', ARRIVAL_MS);
+  t.diagnostic(`events=${EVENTS} kept=${KEPT} failed_once=${failed.size} repeats=${ledger.repeats} cancelled=${cancelled.length}`);
+  assert.deepEqual(cancelled, []);
+  assert.ok(ledger.repeats <= REPEATED_MOST, `${ledger.repeats} repeats`);
+  await Promise.all(engines.map((engine) => engine.stop()));
+});
