@@ -50,9 +50,10 @@ if back_ms >= STEP_MS then
 end
 
 -- When no engine at all was heard of for a while, then Redis was away or its clock was set
--- forward. That is the silence of none of them: each has as long again to speak.
+-- forward. That is the silence of none of those that were heard of until then: each has as
+-- long again to speak.
 if newest and dead_ms > 0 and now_ms - tonumber(newest) >= dead_ms / 2 then
-  for _, other in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  for _, other in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], newest - dead_ms / 4, '+inf')) do
     redis.call('ZADD', KEYS[1], now_ms, other)
   end
 end
