@@ -134,11 +134,10 @@ static void on_events_read(void *arg, enum mh_err err, json_t *list)
 
 void events_list(struct api_call *c)
 {
-    static const int64_t      END_OF_TIME_MS = 253402300799999;     /* of the year 9999 */
     struct queue_events_query query = { .org = c->org };
 
     if (api_query_time(c, "since", 0, &query.since_ms) != MH_OK ||
-        api_query_time(c, "until", END_OF_TIME_MS, &query.until_ms) != MH_OK)
+        api_query_time(c, "until", CLOCK_END_MS, &query.until_ms) != MH_OK)
         return;
     query.type = http_request_query(c->http, "event");
     query.after = http_request_query(c->http, "cursor");
@@ -168,9 +167,10 @@ static void add_not_delivered(const struct api_call *c, json_t *story)
 static void on_event_read(void *arg, enum mh_err err, json_t *event)
 {
     struct api_call *c = arg;
-    char             detail[200];
+    char             detail[240];
 
-    snprintf(detail, sizeof detail, "no event '%.72s' is stored for org '%s'", c->id, c->org);
+    snprintf(detail, sizeof detail, "no event '%.72s' is stored for org '%s'%s", c->id, c->org,
+             c->key->admin ? "; org_id names another" : "");
     if (err == MH_OK) {
         add_not_delivered(c, event);
         api_answer(c, 200, json_incref(event));

@@ -43,7 +43,8 @@ const struct route routes[] = {
     { "POST", "/api/webhooks/{id}/test", "webhooks:write", webhooks_test, BODY_NONE, ANY, 202,
       "Send a webhook.test event to this endpoint only", NULL },
     { "POST", "/api/webhooks/{id}/filter-test", "webhooks:write", webhooks_filter_test, BODY_JSON,
-      FILTER, 200, "Would these events go to it, and why not: stored ones, or one in the body", NULL },
+      FILTER, 200, "Would these events go to it, and why not: the newest, those named, or one in "
+      "the body", NULL },
     { "POST", "/api/webhooks/{id}/rotate-secret", "webhooks:write", webhooks_rotate, BODY_MAYBE, ROTATE,
       200, "Make a new secret, shown once; older ones live for `overlap` more", NULL },
     { "GET", "/api/webhooks/{id}/deliveries", "webhooks:read", webhooks_deliveries, BODY_NONE, ANY,

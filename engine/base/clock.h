@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 enum { CLOCK_TEXT_BYTES = 32 };
+#define CLOCK_END_MS INT64_C(253402300799999)   /* the last millisecond of the year 9999 */
 
 int64_t clock_now_ms(void);                 /* Unix time in milliseconds */
 int64_t clock_mono_ms(void);

@@ -220,6 +220,20 @@ describe('a filter', () => {
     assert.equal(receiver.requests.length, 0);
   });
 
+  test('is tried against the newest events of its org, more than a page of the index holds', async () => {
+    const org_id = 'newest', padding = 'x'.repeat(900_000);
+    const { id } = await engine.webhook(receiver.url, { org_id, events: ['alert'], active: false });
+    const ids = [];
+    for (let n = 0; n < 7; n++)
+      ids.unshift((await engine.event(n % 2 ? 'alert' : 'error', { padding }, { org_id })).id);
+    await engine.event('alert', {});
+    const items = await dryRun(id, { newest: 6 });
+    assert.deepEqual(items.map((i) => i.id), ids.slice(0, 6));
+    assert.deepEqual(items.map((i) => i.matches), [false, true, false, true, false, true]);
+    const both = await dryRun(id, { newest: 100, event_ids: ['evt_none'] });
+    assert.deepEqual(both.map((i) => i.id), ['evt_none', ...ids]);
+  });
+
   test("does not see another org's events", async () => {
     const { id } = await engine.webhook(receiver.url, { org_id: 'acme' });
     const event = await engine.event('alert', {}, { org_id: 'globex' });
@@ -232,6 +246,7 @@ describe('a filter', () => {
     ['data without an event', { event_ids: ['evt_1'], data: {} }, '/event'],
     ['an id that is none', { event_ids: ['a/b'] }, '/event_ids/0'],
     ['too many ids', { event_ids: Array(101).fill('evt_1') }, '/event_ids'],
+    ['none of the newest', { newest: 0 }, '/newest'], ['too many of the newest', { newest: 101 }, '/newest'],
     ['a filter that is none', { event_ids: ['evt_1'], filter: [{}] }, '/filter/0'],
     ['an unknown field', { event_ids: ['evt_1'], last: 5 }, '/last']])
     test(`is not tried with ${name}`, async () => {
