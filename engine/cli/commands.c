@@ -17,11 +17,45 @@ static const struct option_spec event_send_options[] = {
     { 0 },
 };
 
+static const struct option_spec event_show_options[] = {
+    VALUE("org", "ORG", "the org whose event it is; none: the key's"),
+    { 0 },
+};
+
+#define FILTER_HELP "which, by content: a JSON list of conditions, @FILE, or -; [] for none"
+#define ENDPOINT_OPTIONS                                                                           \
+    VALUE("filter", "JSON", FILTER_HELP),                                                          \
+    VALUE("description", "TEXT", "for people"),                                                    \
+    VALUE("header", "NAME=VALUE", "a header of your own, instead of those it had; repeatable"),    \
+    VALUE("schedule", "DELAYS", "before each attempt: 0s,5s,5m; default: the server's"),           \
+    VALUE("timeout", "TIME", "of one attempt: 10s; default: the server's"),                        \
+    VALUE("concurrency", "N", "attempts at once; default: the server's"),                          \
+    VALUE("rate-limit", "N", "attempts a second, 0.01 to 10000; none: no limit"),                  \
+    VALUE("active", "yes|no", "whether it gets anything"),                                         \
+    MAYBE("ed25519", "no", "sign with an Ed25519 key as well; its public half is shown")
+
 static const struct option_spec webhook_add_options[] = {
-    VALUE("events", "TYPES", "alert,sla_breach,... or * for all, which is the default"),
+    VALUE("events", "TYPES", "alert,sla_*,... or * for all, which is the default"),
     VALUE("org", "ORG", "the org whose events it gets; none: the key's"),
-    VALUE("description", "TEXT", "for people"),
-    FLAG("ed25519", "sign with an Ed25519 key as well; its public half is shown"),
+    ENDPOINT_OPTIONS,
+    { 0 },
+};
+
+/* --url is where the engine is: see client_options. */
+static const struct option_spec webhook_update_options[] = {
+    VALUE("to", "URL", "another address"),
+    VALUE("events", "TYPES", "alert,sla_*,... or * for all"),
+    ENDPOINT_OPTIONS,
+    FLAG("no-headers", "none of your own any more"),
+    { 0 },
+};
+
+static const struct option_spec webhook_filter_test_options[] = {
+    VALUE("newest", "N", "the newest N events of its org; 20 where no event is named"),
+    VALUE("event", "TYPE", "an event of this type, with --data"),
+    VALUE("data", "JSON", "the data of that event: JSON, @FILE, or -; none: {}"),
+    VALUE("filter", "JSON", "try this filter instead of the one that it has"),
+    VALUE("events", "TYPES", "try these types instead of those that it has"),
     { 0 },
 };
 
@@ -74,12 +108,16 @@ const struct command commands[] = {
     { .name = "event send", .arguments = "TYPE [OPTION]...  |  --batch @FILE.ndjson",
       .help = "send an event", .options = event_send_options, .common = client_options,
       .max_words = 1, .run = cmd_event_send },
-    { .name = "event show", .arguments = "ID", .help = "tell an event's whole story",
+    { .name = "event show", .arguments = "ID [OPTION]...",
+      .help = "tell an event's whole story", .options = event_show_options,
       .common = client_options, .min_words = 1, .max_words = 1, .run = cmd_event_show },
 
     { .name = "webhook add", .arguments = "URL [OPTION]...",
       .help = "add an endpoint; its secret is shown once", .options = webhook_add_options,
       .common = client_options, .min_words = 1, .max_words = 1, .run = cmd_webhook_add },
+    { .name = "webhook update", .arguments = "ID OPTION...", .help = "change an endpoint",
+      .options = webhook_update_options, .common = client_options, .min_words = 1, .max_words = 1,
+      .run = cmd_webhook_update },
     { .name = "webhook list", .arguments = "", .help = "list the endpoints",
       .common = client_options, .run = cmd_webhook_list },
     { .name = "webhook show", .arguments = "ID", .help = "show one endpoint",
@@ -92,6 +130,10 @@ const struct command commands[] = {
       .run = cmd_webhook_rotate },
     { .name = "webhook test", .arguments = "ID", .help = "send a test event to one endpoint",
       .common = client_options, .min_words = 1, .max_words = 1, .run = cmd_webhook_test },
+    { .name = "webhook filter-test", .arguments = "ID [EVENT_ID]... [OPTION]...",
+      .help = "tell which events would go to an endpoint, and why others not",
+      .options = webhook_filter_test_options, .common = client_options, .min_words = 1,
+      .max_words = ANY_WORDS, .run = cmd_webhook_filter_test },
     { .name = "webhook deliveries", .arguments = "ID [OPTION]...",
       .help = "list what was sent to an endpoint", .options = status_options,
       .common = client_options, .min_words = 1, .max_words = 1, .run = cmd_webhook_deliveries },

@@ -29,6 +29,7 @@ int cmd_event_send(const struct options *given);
 int cmd_event_show(const struct options *given);
 
 int cmd_webhook_add(const struct options *given);
+int cmd_webhook_update(const struct options *given);
 int cmd_webhook_list(const struct options *given);
 int cmd_webhook_show(const struct options *given);
 int cmd_webhook_remove(const struct options *given);
@@ -36,6 +37,7 @@ int cmd_webhook_rotate(const struct options *given);
 int cmd_webhook_test(const struct options *given);
 int cmd_webhook_deliveries(const struct options *given);
 int cmd_webhook_retry(const struct options *given);
+int cmd_webhook_filter_test(const struct options *given);       /* filter_test.c */
 int cmd_webhook_replay(const struct options *given);            /* replay.c */
 int cmd_webhook_replays(const struct options *given);
 int cmd_webhook_replay_cancel(const struct options *given);

@@ -46,6 +46,25 @@ static void print_headers(const char *text)
     }
 }
 
+/* "request  POST https://..." with its headers below. */
+static void print_request(const json_t *request)
+{
+    const char *name;
+    json_t     *value;
+
+    if (request == NULL)
+        return;
+    print_label("request");
+    printf("%s ", json_text_of(request, "method", "POST"));
+    print_safe(stdout, json_text_of(request, "url", "?"));
+    putchar('\n');
+    json_object_foreach(json_object_get(request, "headers"), name, value) {
+        char *line = mem_printf("%s: %s", name, json_string_value(value));
+        print_line("", line);
+        free(line);
+    }
+}
+
 static void print_response(const json_t *response)
 {
     if (response == NULL)
@@ -56,20 +75,23 @@ static void print_response(const json_t *response)
     print_member("", json_object_get(response, "body"));
 }
 
-/* "timing  dns 0.1 ms, connect 0.2 ms, ..." from the start of the attempt. */
+/* "timing  dns 0.1 ms, connect 0.2 ms, ..." from the start of the attempt; what it did not
+ * come to is left out. */
 static void print_timing(const json_t *timing)
 {
     static const struct { const char *key, *name; } rows[] = {
         { "dns_ms", "dns" }, { "connect_ms", "connect" }, { "tls_ms", "tls" },
-        { "first_byte_ms", "first byte" }, { "total_ms", "total" } };
+        { "first_byte_ms", "first byte" } };
 
     if (!json_is_object(timing))
         return;
     print_label("timing");
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        printf("%s%s %.1f ms", i > 0 ? ", " : "", rows[i].name,
-               json_number_value(json_object_get(timing, rows[i].key)));
-    putchar('\n');
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        double ms = json_number_value(json_object_get(timing, rows[i].key));
+        if (ms > 0)
+            printf("%s %.1f ms, ", rows[i].name, ms);
+    }
+    printf("total %.1f ms\n", json_number_value(json_object_get(timing, "total_ms")));
 }
 
 static void print_error(const json_t *error)
@@ -101,7 +123,7 @@ static void print_attempt(const json_t *attempt)
     printf("  %.1f ms  ", json_number_value(json_object_get(attempt, "duration_ms")));
     print_safe(stdout, json_text_of(attempt, "started_at", ""));
     putchar('\n');
-    print_member("request", json_object_get(attempt, "request"));
+    print_request(json_object_get(attempt, "request"));
     print_response(json_object_get(attempt, "response"));
     print_timing(json_object_get(attempt, "timing"));
     print_member("result", json_object_get(attempt, "result"));

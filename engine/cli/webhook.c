@@ -1,9 +1,11 @@
 /* webhook.c - `moonhook webhook ...`: endpoints and their deliveries. */
 #include "base/util.h"
+#include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "cli/story.h"
+#include "cli/webhook_settings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +14,8 @@
 static const struct column endpoint_fields[] = {
     { "id", "id" }, { "url", "url" }, { "events", "events" }, { "org", "org_id" },
     { "active", "active" }, { "description", "description" }, { "headers", "headers" },
-    { "created", "created_at" }, { "rate limit", "rate_limit" }, { "concurrency", "concurrency" },
+    { "filter", "filter" }, { "created", "created_at" }, { "rate limit", "rate_limit" },
+    { "concurrency", "concurrency" },
     { "timeout ms", "timeout_ms" }, { "retry schedule", "retry_schedule" }, { "circuit", "circuit" },
     { "paused until", "paused_until" }, { "failing since", "failing_since" },
     { "disabled", "disabled_reason" }, { "public key", "public_key" }, { "secret", "secret" }, { 0 },
@@ -20,13 +23,49 @@ static const struct column endpoint_fields[] = {
 
 /* ---- What is shown ------------------------------------------------------------------- */
 
-static void show_added(const json_t *answer)
+/* `/data/severity in ["critical","error"] and /data/value gt 90` */
+static json_t *told_filter(const json_t *filter)
 {
-    print_fields(answer, endpoint_fields, 0);
-    puts("Keep the secret now: it is not shown again.");
+    char   *all = mem_strdup("");
+    json_t *condition;
+    size_t  i, bytes;
+
+    json_array_foreach(filter, i, condition) {
+        char *value = json_text(json_object_get(condition, "value"), &bytes);
+        char *longer = mem_printf("%s%s%s %s %s", all, i > 0 ? " and " : "",
+                                  json_text_of(condition, "pointer", "?"),
+                                  json_text_of(condition, "op", "?"), value ? value : "?");
+        free(all);
+        free(value);
+        all = longer;
+    }
+    json_t *told = json_string(all);
+    free(all);
+    return told;
 }
 
-static void show_one(const json_t *answer) { print_fields(answer, endpoint_fields, 0); }
+/* What an endpoint does not have is left out. */
+static void show_one(const json_t *answer)
+{
+    json_t *shown = json_copy((json_t *)answer), *filter = json_object_get(answer, "filter");
+
+    if (json_object_size(json_object_get(answer, "headers")) == 0)
+        json_object_del(shown, "headers");
+    if (*json_text_of(answer, "description", "") == '\0')
+        json_object_del(shown, "description");
+    if (json_array_size(filter) > 0)
+        json_put(shown, "filter", told_filter(filter));
+    else
+        json_object_del(shown, "filter");
+    print_fields(shown, endpoint_fields, 0);
+    json_decref(shown);
+}
+
+static void show_secret(const json_t *answer)
+{
+    show_one(answer);
+    puts("Keep the secret now: it is not shown again.");
+}
 
 static void show_list(const json_t *answer)
 {
@@ -84,33 +123,38 @@ static void show_retried(const json_t *answer)
 
 /* ---- Commands -------------------------------------------------------------------------- */
 
-/* "alert,sla_breach" as a list. */
-static json_t *event_types(const char *text)
-{
-    json_t *types = json_array();
-    char   *copy = mem_strdup(text), *rest = copy;
-
-    for (char *type; (type = strsep(&rest, ", ")) != NULL;)
-        if (*type != '\0')
-            json_array_append_new(types, json_string(type));
-    free(copy);
-    return types;
-}
-
 int cmd_webhook_add(const struct options *given)
 {
     json_t *body = json_object();
 
     json_put(body, "url", json_string(given->word[0]));
-    json_put(body, "events", event_types(options_text(given, "events", "*")));
-    if (options_has(given, "org"))
-        json_put(body, "org_id", json_string(options_text(given, "org", "")));
-    if (options_has(given, "ed25519"))
-        json_put(body, "ed25519", json_true());
-    if (options_has(given, "description"))
-        json_put(body, "description", json_string(options_text(given, "description", "")));
+    json_put(body, "events", json_pack("[s]", "*"));
+    int code = webhook_settings(given, body);
+    if (code != CLI_OK) {
+        json_decref(body);
+        return code;
+    }
     return client_run(given, &(struct client_request){ .method = "POST", .path = "/api/webhooks",
-                                                       .body = body }, show_added);
+                                                       .body = body }, show_secret);
+}
+
+int cmd_webhook_update(const struct options *given)
+{
+    json_t *body = json_object();
+    int     code = webhook_settings(given, body);
+
+    if (code == CLI_OK && json_object_size(body) == 0)
+        code = cli_usage("nothing is to be changed: name what is, such as --timeout 5s or --active no; "
+                         "moonhook webhook update --help lists all");
+    if (code != CLI_OK) {
+        json_decref(body);
+        return code;
+    }
+    char *path = client_path("/api/webhooks/", given->word[0], "");
+    code = client_run(given, &(struct client_request){ .method = "PATCH", .path = path, .body = body },
+                      show_one);
+    free(path);
+    return code;
 }
 
 int cmd_webhook_list(const struct options *given)
@@ -149,7 +193,7 @@ int cmd_webhook_rotate(const struct options *given)
     if (options_has(given, "overlap"))
         json_put(body, "overlap", json_string(options_text(given, "overlap", "")));
     int code = client_run(given, &(struct client_request){ .method = "POST", .path = path,
-                                                           .body = body }, show_added);
+                                                           .body = body }, show_secret);
     free(path);
     return code;
 }

@@ -2,7 +2,6 @@
 // records what it is asked, `moonhook listen` against the signing libraries that
 // webhook senders use.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { createHmac, generateKeyPairSync, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,30 +12,7 @@ import { createInterface } from 'node:readline';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { Webhook } from 'standardwebhooks';
 import { Webhook as SvixWebhook } from 'svix';
-
-const moonhook = join(process.env.MH_BUILD ?? 'build-test', 'moonhook');
-const clean = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !name.startsWith('MOONHOOK_')));
-
-function start(args, env = {}) {
-  return spawn(moonhook, args, { env: { ...clean, ...env }, stdio: 'pipe' });
-}
-
-async function text(stream) {
-  let all = '';
-  for await (const chunk of stream.setEncoding('utf8')) all += chunk;
-  return all;
-}
-
-// Runs a command to its end: { code, out, err }.
-async function run(args, { input = '', env } = {}) {
-  const child = start(args, env);
-  child.stdin.on('error', () => {});
-  child.stdin.end(input);
-  const [out, err, [code]] =
-    await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
-  return { code, out, err };
-}
+import { run, start, text } from './lib/cli.mjs';
 
 describe('the command line itself', () => {
   const cases = [

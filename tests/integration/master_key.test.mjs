@@ -1,15 +1,14 @@
 // master_key.test.mjs - changing the master key: nothing stored stays under the former one,
 // no secret is lost, and a kill at any moment leaves what it takes to go on.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
 import { cpSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { promisify } from 'node:util';
 import { Webhook } from 'standardwebhooks';
 import { filesBelow, opens, redisCli } from './lib/disk.mjs';
-import { assertProblem, build, Engine, folder } from './lib/engine.mjs';
+import { run } from './lib/cli.mjs';
+import { assertProblem, Engine, folder } from './lib/engine.mjs';
 import { answerAsSlack, PluginFolder, resultOf } from './lib/plugins.mjs';
 import { Receiver } from './lib/receiver.mjs';
 import { eventually } from './lib/wait.mjs';
@@ -124,9 +123,8 @@ describe('changing the master key', () => {
   });
 
   test('is a command', async () => {
-    const { stdout } = await promisify(execFile)(join(build, 'moonhook'),
-      ['key', 'rotate-master', '--url', engine.url, '--data', engine.data]);
-    assert.equal(stdout, 'rotated: 2 secrets are under the new master key\n');
+    const { out } = await run(['key', 'rotate-master', '--url', engine.url, '--data', engine.data]);
+    assert.equal(out, 'rotated: 2 secrets are under the new master key\n');
   });
 
   test('reaches the secret of a version to go back to, and leaves what only looks sealed', async () => {

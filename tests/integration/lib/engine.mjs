@@ -21,7 +21,8 @@ const STARTING_MS = 40_000;
 const LAST_WORDS_MS = 500;
 const SHOWN_LINES = 60;
 
-const environment = Object.fromEntries(
+// Ours, without settings of moonhook's.
+export const environment = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !name.startsWith('MOONHOOK_')));
 
 // Without a sandbox program the engine serves all but plugins.
