@@ -93,10 +93,12 @@ static void write_pipeline(struct buf *out, const struct api *api)
     one(out, "moonhook_deliveries_due", "gauge", "Deliveries waiting in Redis, for now or for later.",
         (double)stats.due);
     one(out, "moonhook_events_stored", "gauge", "Events in Redis, of all orgs.", (double)stats.stored);
-    one(out, "moonhook_redis_memory_bytes", "gauge", "Memory that Redis uses.",
-        (double)stats.memory_bytes);
-    one(out, "moonhook_redis_memory_max_bytes", "gauge", "Redis's memory limit; 0: none.",
-        (double)stats.memory_max_bytes);
+    if (stats.memory_bytes > 0) {           /* asked for with the heartbeats, so not known at once */
+        one(out, "moonhook_redis_memory_bytes", "gauge", "Memory that Redis uses.",
+            (double)stats.memory_bytes);
+        one(out, "moonhook_redis_memory_max_bytes", "gauge", "Redis's memory limit; 0: none.",
+            (double)stats.memory_max_bytes);
+    }
     one(out, "moonhook_redis_up", "gauge", "1 while Redis answers.", redis_is_up(api->redis));
 }
 

@@ -138,9 +138,9 @@ static json_t *record_head(const struct event *e, const char *target_id, const c
     char id[DELIVERY_KEY_BYTES];
 
     snprintf(id, sizeof id, "%s~%s", e->id, target_id);
-    return json_pack("{s:s, s:s, s:s, s:s, s:{s:s, s:s}, s:s}", "id", id, "event_id", e->id,
-                     "event", e->type, "org_id", e->org, "target", "kind", kind, "id", target_id,
-                     "status", status);
+    return json_pack("{s:s, s:s, s:s?, s:s, s:{s:s, s:s}, s:s}", "id", id, "event_id", e->id,
+                     "event", e->type[0] ? e->type : NULL, "org_id", e->org, "target", "kind", kind,
+                     "id", target_id, "status", status);
 }
 
 char *delivery_record(const struct delivery *d)

@@ -74,29 +74,31 @@ static void end_claim(struct queue *q, const char *key, const char *record, cons
 }
 
 /* The event is gone (retention, FLUSHALL) or its target is: nobody can make this
- * delivery any more, so its claim ends with a record that says why. */
-static void cancel(struct queue *q, const char *key, const char *why)
+ * delivery any more, so its claim ends with a record that says why. What it had stays in
+ * it. `record`: taken, may be NULL; `type`: of the event, NULL where that is not known. */
+static void cancel(struct queue *q, const char *key, json_t *record, const char *type, const char *why)
 {
-    struct delivery_parts parts;
-    struct event          e = { 0 };
-    size_t                bytes;
+    size_t bytes;
 
-    if (delivery_split(key, &parts) != MH_OK)
-        return;
     LOG_WARN("delivery_cancelled", "delivery=%s reason=\"%s\"", key, why);
-    memcpy(e.id, parts.event_id, sizeof e.id);
-    memcpy(e.org, parts.org, sizeof e.org);
-    json_t *record = delivery_record_pending(&e, parts.target_id,
-                                             queue_target_kind(parts.target_id));
+    record = record ? record : json_object();
+    if (type != NULL)
+        json_put(record, "event", json_string(type));
     json_put(record, "status", json_string("cancelled"));
     json_put(record, "reason", json_string(why));
+    json_put(record, "next_attempt_at", json_null());
     char *text = json_text(record, &bytes);
     json_decref(record);
     end_claim(q, key, text ? text : "{}", "cancelled", 0);
     free(text);
 }
 
-struct unknown { struct queue *q; unsigned era; char key[DELIVERY_KEY_BYTES]; };
+struct unknown {
+    struct queue *q;
+    unsigned      era;
+    char          key[DELIVERY_KEY_BYTES], type[EVENT_TYPE_BYTES];
+    json_t       *record;                   /* as far as it was made; may be NULL */
+};
 
 static void on_target_looked_up(void *arg, enum mh_err err, const redisReply *reply)
 {
@@ -105,21 +107,23 @@ static void on_target_looked_up(void *arg, enum mh_err err, const redisReply *re
     if (u->era != u->q->era)
         LOG_DEBUG("claim_over", "delivery=%s", u->key);
     else if (err == MH_OK && reply->type == REDIS_REPLY_INTEGER && reply->integer == 0)
-        cancel(u->q, u->key, "the target was removed");
+        cancel(u->q, u->key, json_incref(u->record), u->type, "the target was removed");
     else if (err == MH_OK)
         end_claim(u->q, u->key, "", "release", UNKNOWN_TARGET_MS);
+    json_decref(u->record);
     free(u);
 }
 
 /* A target that this engine does not know may be one that another engine just made:
  * what operators set decides whether it is gone. */
-static void look_up_target(struct queue *q, const char *key, const char *target_id)
+static void look_up_target(struct queue *q, const char *key, const char *target_id,
+                           const struct event *event, const redisReply *record)
 {
     struct unknown *u = mem_alloc(sizeof *u);
 
-    u->q = q;
-    u->era = q->era;
+    *u = (struct unknown){ .q = q, .era = q->era, .record = parse_record(record) };
     snprintf(u->key, sizeof u->key, "%s", key);
+    snprintf(u->type, sizeof u->type, "%s", event->type);
     redis_sendf(q->spec.redis, on_target_looked_up, u, "HEXISTS %s:{c}:%ss %s", q->spec.prefix,
                 queue_target_kind(target_id), target_id);
 }
@@ -146,9 +150,9 @@ static void load_one(struct queue *q, const char *key, const redisReply *stored,
     if (err == MH_OK)
         err = event_from_envelope(found.envelope, found.envelope_bytes, &event);
     if (err != MH_OK) {
-        cancel(q, key, "the event is no longer stored");
+        cancel(q, key, parse_record(record_text), NULL, "the event is no longer stored");
     } else if (target == NULL) {
-        look_up_target(q, key, parts.target_id);
+        look_up_target(q, key, parts.target_id, event, record_text);
     } else {
         restore_cause(event, found.head);
         json_t          *record = parse_record(record_text);

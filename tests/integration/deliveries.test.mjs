@@ -363,3 +363,54 @@ describe('an address that is private', () => {
       assert.equal(receiver.requests.length, 0);
     });
 });
+
+describe('a delivery that nobody can make any more', () => {
+  const engine = new Engine({ flags: ['--retry-schedule', '0s,1h'] });
+  before(() => engine.start());
+  after(() => engine.stop());
+  beforeEach(() => engine.forgetWebhooks());
+
+  // One that failed once and waits for its second attempt.
+  async function waiting() {
+    receiver.answer = () => ({ status: 500 });
+    const { id } = await engine.webhook(receiver.url);
+    const event = await engine.event('alert');
+    await ended(engine, event, 'retrying');
+    return { id, event, key: `default/${event.id}~${id}` };
+  }
+
+  const makeDue = (key) => engine.redis('zadd', 'mh:{q}:due', 'XX', '0', key);
+  const logged = (id) => eventually(async () => {
+    const { items: [one] } = await engine.ok(200, engine.get(`/api/webhooks/${id}/deliveries`));
+    return one?.status === 'cancelled' && one;
+  }, 'a cancelled delivery');
+
+  test('because its event is gone keeps its type and its attempts in the log', async () => {
+    const { id, event, key } = await waiting();
+    engine.redis('del', `mh:{q}:event:default/${event.id}`);
+    makeDue(key);
+    const told = await logged(id);
+    assert.deepEqual([told.event, told.reason, told.next_attempt_at, statuses(told)],
+                     ['alert', 'the event is no longer stored', null, [500]]);
+  });
+
+  test('because its event went before the first attempt has no type, rather than an empty one', async () => {
+    const { id, event, key } = await waiting();
+    engine.redis('del', `mh:{q}:event:default/${event.id}`, `mh:{q}:delivery:${key}`);
+    makeDue(key);
+    const told = await logged(id);
+    assert.deepEqual([told.event, told.attempts], [null, []]);
+  });
+
+  test('because its endpoint is gone keeps its type and its attempts', async () => {
+    const { id, event, key } = await waiting();
+    await engine.kill();
+    engine.redis('hdel', 'mh:{c}:webhooks', id);
+    makeDue(key);
+    await engine.start();
+    const told = await ended(engine, event, 'cancelled');
+    assert.deepEqual([told.event, told.reason, statuses(told)], ['alert', 'the target was removed', [500]]);
+    const stored = JSON.parse(engine.redis('get', `mh:{q}:delivery:${key}`));
+    assert.equal(stored.event, 'alert');
+  });
+});

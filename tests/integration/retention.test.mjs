@@ -114,3 +114,14 @@ test('sizes and the memory of Redis are in /metrics', async () => {
   await redis.cli('CONFIG', 'SET', 'maxmemory', '200mb');
   await eventually(async () => await engine.metric('moonhook_redis_memory_max_bytes') === 200 * 1024 * 1024, 'the limit');
 });
+
+test('the memory of Redis is left out of /metrics until it is known, and never zero', async () => {
+  const young = await new Engine({ flags: ['--redis', redis.url, '--prefix', 'young'] }).start();
+  const seen = [];
+  await eventually(async () => {
+    seen.push(await young.metric('moonhook_redis_memory_bytes'));
+    return seen.at(-1) > 0;
+  }, 'the memory of Redis');
+  assert.ok(!seen.includes(0), `${seen}`);
+  await young.stop();
+});
