@@ -32,6 +32,19 @@
     X(EVENTS,     events,       "events_per_s",    1,       10,              plugin_events,        \
       "events emitted a second")
 
+/* What a manifest may say of itself, in bytes: a pointer into it, where * is each field or item, and
+ * the most that may stand there. */
+#define MH_MANIFEST_TEXTS(X)                                                                       \
+    X("/version",                40)                                                               \
+    X("/author",                 100)                                                              \
+    X("/description",            1000)                                                             \
+    X("/categories/*",           40)                                                               \
+    X("/permissions/*",          300)                                                              \
+    X("/config/*/description",   1000)
+
+enum { LIMITS_CATEGORIES = 20, LIMITS_FIELD_NAME_BYTES = 64,
+       LIMITS_MANIFEST_BYTES = 64 * 1024 };  /* of all of it, as JSON: defaults, choices and the rest */
+
 enum limit {
 #define X(NAME, field, manifest, unit, otherwise, setting, what) LIMIT_##NAME,
     MH_LIMITS(X)

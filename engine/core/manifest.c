@@ -3,6 +3,8 @@
 
 #include "base/util.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct hook_row hooks[] = {
@@ -121,11 +123,96 @@ static enum mh_err check_texts(const json_t *json, struct json_fault *fault)
 
     if (!manifest_name_valid(json_text_of(json, "name", "")))
         return json_fault(fault, "/name", "must be 1 to 40 of a-z 0-9 - and begin with a letter");
-    if (strlen(json_text_of(json, "version", "")) > 40)
-        return json_fault(fault, "/version", "must be at most 40 characters");
     if (strcmp(fail, "retry") != 0 && strcmp(fail, "drop") != 0)
         return json_fault(fault, "/fail", "must be \"retry\" or \"drop\"");
     return MH_OK;
+}
+
+/* ---- How much ---------------------------------------------------------------------------- */
+
+static enum mh_err check_length(const json_t *text, const char *pointer, size_t most,
+                                struct json_fault *fault)
+{
+    if (text != NULL && !json_is_string(text))
+        return json_fault(fault, pointer, "must be text");
+    if (json_string_length(text) > most)
+        return json_fault(fault, pointer, "must be at most %zu bytes, not %zu", most,
+                          json_string_length(text));
+    return MH_OK;
+}
+
+/* `rest`: what of a table's pointer is behind `value`, which `at` leads to. */
+static enum mh_err check_below(const json_t *value, const char *at, const char *rest, size_t most,
+                               struct json_fault *fault);
+
+static enum mh_err check_each(const json_t *all, const char *at, const char *rest, size_t most,
+                              struct json_fault *fault)
+{
+    char        pointer[128];
+    const char *name;
+    json_t     *value;
+    size_t      i;
+    enum mh_err err = MH_OK;
+
+    json_object_foreach((json_t *)all, name, value) {
+        snprintf(pointer, sizeof pointer, "%s/%.64s", at, name);
+        if (err == MH_OK)
+            err = check_below(value, pointer, rest, most, fault);
+    }
+    json_array_foreach(all, i, value) {
+        snprintf(pointer, sizeof pointer, "%s/%zu", at, i);
+        if (err == MH_OK)
+            err = check_below(value, pointer, rest, most, fault);
+    }
+    return err;
+}
+
+static enum mh_err check_below(const json_t *value, const char *at, const char *rest, size_t most,
+                               struct json_fault *fault)
+{
+    char   pointer[160], name[32];
+    size_t chars = strcspn(rest + (*rest == '/'), "/");
+
+    if (*rest == '\0' || value == NULL)
+        return check_length(value, at, most, fault);
+    if (rest[1] == '*')
+        return check_each(value, at, rest + 2, most, fault);
+    snprintf(name, sizeof name, "%.*s", (int)chars, rest + 1);
+    snprintf(pointer, sizeof pointer, "%s/%s", at, name);
+    return check_below(json_object_get(value, name), pointer, rest + 1 + chars, most, fault);
+}
+
+static enum mh_err check_counts(const json_t *json, struct json_fault *fault)
+{
+    const char *name;
+    json_t     *field;
+    size_t      bytes = 0;
+
+    if (json_array_size(json_object_get(json, "categories")) > LIMITS_CATEGORIES)
+        return json_fault(fault, "/categories", "must be at most %d", LIMITS_CATEGORIES);
+    json_object_foreach(json_object_get(json, "config"), name, field)
+        if (strlen(name) > LIMITS_FIELD_NAME_BYTES)
+            return json_fault(fault, "/config", "the name of field '%.20s...' must be at most %d bytes",
+                              name, LIMITS_FIELD_NAME_BYTES);
+    free(json_text(json, &bytes));
+    if (bytes > LIMITS_MANIFEST_BYTES)
+        return json_fault(fault, "", "must be at most %d KiB as JSON, not %zu",
+                          LIMITS_MANIFEST_BYTES / 1024, bytes / 1024);
+    return MH_OK;
+}
+
+static enum mh_err check_sizes(const json_t *json, struct json_fault *fault)
+{
+    static const struct { const char *pointer; size_t most; } rows[] = {
+#define X(pointer, most) { pointer, most },
+        MH_MANIFEST_TEXTS(X)
+#undef X
+    };
+    enum mh_err err = MH_OK;
+
+    for (size_t i = 0; err == MH_OK && i < ARRAY_LEN(rows); i++)
+        err = check_below(json, "", rows[i].pointer, rows[i].most, fault);
+    return err == MH_OK ? check_counts(json, fault) : err;
 }
 
 enum mh_err manifest_read(json_t *json, struct manifest *out, struct json_fault *fault)
@@ -138,6 +225,8 @@ enum mh_err manifest_read(json_t *json, struct manifest *out, struct json_fault 
         err = check_permissions(json_object_get(json, "permissions"), fault);
     if (err == MH_OK)
         err = check_fields(json_object_get(json, "config"), fault);
+    if (err == MH_OK)
+        err = check_sizes(json, fault);
     if (err == MH_OK)
         err = limits_check(json_object_get(json, "limits"), fault);
     if (err != MH_OK)

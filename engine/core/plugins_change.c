@@ -43,6 +43,16 @@ static void on_version_stored(void *arg, enum mh_err err)
     plugins_finish(op, MH_OK, plugin_describe(p));
 }
 
+/* What is wrong with the machine, or passes by itself, is not the request's fault. */
+static void refuse_process(struct op *op, enum mh_err err, const char *does_not, const char *message)
+{
+    if (err == MH_JAIL)
+        plugins_refuse(op, err, "no plugin may run on this machine: %s", message);
+    else
+        plugins_refuse(op, err == MH_BUSY || err == MH_NOMEM || err == MH_IO ? err : MH_INVALID,
+                       "the plugin does not %s: %s", does_not, message);
+}
+
 void plugins_on_tried(void *arg, enum mh_err err, const char *message)
 {
     struct op *op = arg;
@@ -53,7 +63,7 @@ void plugins_on_tried(void *arg, enum mh_err err, const char *message)
         return;
     }
     if (err != MH_OK) {
-        plugins_refuse(op, err == MH_BUSY ? err : MH_INVALID, "the plugin does not start: %s", message);
+        refuse_process(op, err, "start", message);
         return;
     }
     struct plugin *p = plugin_of(op);
@@ -136,7 +146,7 @@ static void on_inspected(void *arg, enum mh_err err, json_t *json, const char *m
     if (plugins_is_orphan(op))
         return;
     if (err != MH_OK) {
-        plugins_refuse(op, MH_INVALID, "the plugin does not load: %s", message);
+        refuse_process(op, err, "load", message);
         return;
     }
     if (manifest_read(json, &op->version.manifest, &fault) != MH_OK) {

@@ -4,10 +4,10 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { build, Engine, folder } from './lib/engine.mjs';
+import { assertProblem, build, Engine, folder } from './lib/engine.mjs';
 import { Sandbox } from './lib/frames.mjs';
 import { PluginFolder } from './lib/plugins.mjs';
 import { SANDBOXES } from './lib/programs.mjs';
@@ -104,6 +104,16 @@ describe('an engine', () => {
     assert.match(engine.lines.find((l) => l.includes('event=jail ')), /level=warn .* missing="landlock"$/);
     assert.deepEqual([await layer(engine, 'landlock'), await layer(engine, 'seccomp')], [0, 1]);
     await engine.ok(200, PLUGIN.install(engine));
+  });
+
+  test('answers an install 503 jail, not 400, where a layer that must hold does not, and says what to do', async (t) => {
+    const unsealed = join(folder(), 'unsealed');        // ends as the sandbox does without seccomp
+    writeFileSync(unsealed, `#!/bin/sh\nexit ${80 + LAYERS.indexOf('seccomp')}\n`, { mode: 0o755 });
+    const engine = await serve(t, ['--sandbox', unsealed]);
+    const got = await PLUGIN.install(engine);
+    assertProblem(got, 503);
+    assert.equal(got.json.code, 'jail');
+    assert.match(got.json.detail, /^no plugin may run on this machine: the jail of plugins lacks seccomp: ./);
   });
 
   test('refuses to run with less than --require-jail full, in one line', () => {

@@ -164,6 +164,8 @@ describe('an installation', () => {
     ['no table', 'return 7', /table/],
     ['a loop at load', 'while true do end', /time|deadline|long/],
     ['a permission that is none', 'return { name = "broken", version = "1", permissions = { "root" } }', /root|permission/],
+    ['a description of 900 KB', 'return { name = "broken", version = "1", description = ("x"):rep(900000) }',
+      /manifest is not valid: \/description must be at most 1000 bytes, not 900000/],
   ];
   for (const [i, [name, text, detail]] of broken.entries())
     test(`of a broken plugin is refused: ${name}`, async () => {

@@ -76,6 +76,45 @@ TEST(a_secret_that_is_no_string_is_refused)
     assert_refused("{" HEAD ",\"config\":{\"a\":{\"type\":\"array\",\"secret\":true}}}", "/config");
 }
 
+/* So many letters between `before` and `behind` are taken, and not one more. */
+static void assert_most(const char *before, size_t most, const char *behind, const char *pointer)
+{
+    char *letters = mem_alloc(most + 2);
+
+    memset(letters, 'x', most);
+    char           *longest = mem_printf("{" HEAD ",%s%s%s}", before, letters, behind);
+    char           *longer = mem_printf("{" HEAD ",%sx%s%s}", before, letters, behind);
+    struct manifest m = manifest(longest);
+
+    manifest_deinit(&m);
+    assert_refused(longer, pointer);
+    free(letters);
+    free(longest);
+    free(longer);
+}
+
+TEST(each_text_of_a_manifest_is_bounded_and_named)
+{
+    assert_most("\"author\":\"", 100, "\"", "/author");
+    assert_most("\"description\":\"", 1000, "\"", "/description");
+    assert_most("\"categories\":[\"a\",\"", 40, "\"]", "/categories/1");
+    assert_most("\"permissions\":[\"storage\",\"http:", 295, "\"]", "/permissions/1");
+    assert_most("\"config\":{\"a\":{},\"b\":{\"description\":\"", 1000, "\"}}", "/config/b/description");
+    assert_most("\"config\":{\"", 64, "\":{}}", "/config");
+    assert_refused("{\"name\":\"p\",\"version\":\"01234567890123456789012345678901234567890\"}",
+                   "/version");
+}
+
+TEST(a_manifest_is_bounded_as_a_whole)
+{
+    assert_most("\"config\":{\"a\":{\"default\":\"", 65536 - 56, "\"}}", "");
+}
+
+TEST(a_category_that_is_no_text_is_refused)
+{
+    assert_refused("{" HEAD ",\"categories\":[7]}", "/categories/0");
+}
+
 TEST(a_limit_that_would_overflow_is_refused)
 {
     assert_refused("{" HEAD ",\"limits\":{\"memory_mb\":9223372036854775807}}", "/limits/memory_mb");
@@ -271,6 +310,9 @@ int main(void)
         RUN(a_permission_that_is_not_known_is_refused),
         RUN(a_field_of_a_type_that_is_not_known_is_refused),
         RUN(a_secret_that_is_no_string_is_refused),
+        RUN(each_text_of_a_manifest_is_bounded_and_named),
+        RUN(a_manifest_is_bounded_as_a_whole),
+        RUN(a_category_that_is_no_text_is_refused),
         RUN(a_limit_that_would_overflow_is_refused),
         RUN(limits_are_read_in_their_units),
         RUN(a_plugin_gets_an_event_by_hook_and_permission_both),
