@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "core/policy.h"
+#include "webhook/headers.h"
 #include "webhook/life.h"
 
 #include <stdio.h>
@@ -188,6 +189,20 @@ static enum mh_err check_all(const json_t *merged, const struct endpoint_most *m
     return err;
 }
 
+static enum mh_err keep_masked_headers(json_t *merged, const json_t *given, const json_t *before,
+                                       struct json_fault *fault)
+{
+    const json_t *headers = json_object_get(given, "headers");
+    json_t       *kept = NULL;
+
+    if (headers == NULL)
+        return MH_OK;
+    enum mh_err err = headers_keep(headers, json_object_get(before, "headers"), &kept, fault);
+    if (err == MH_OK)
+        json_put(merged, "headers", kept);
+    return err;
+}
+
 enum mh_err endpoint_check(const json_t *given, const json_t *before,
                            const struct endpoint_most *most, json_t **out,
                            struct json_fault *fault)
@@ -202,7 +217,9 @@ enum mh_err endpoint_check(const json_t *given, const json_t *before,
         json_object_del(merged, "disabled_reason");
         json_object_del(merged, "disabled_at");
     }
-    err = check_all(merged, most, fault);
+    err = keep_masked_headers(merged, given, before, fault);
+    if (err == MH_OK)
+        err = check_all(merged, most, fault);
     if (err == MH_OK)
         *out = merged;
     else
@@ -266,6 +283,7 @@ json_t *endpoint_describe(const struct endpoint *e)
     json_t *described = json_pack("{s:s, s:s}", "id", e->target.id, "org_id", e->target.org);
 
     json_object_update(described, e->json);
+    json_put(described, "headers", headers_masked(json_object_get(e->json, "headers")));
     keyring_describe(&e->keys, clock_now_ms(), described);
     life_describe(e, described);
     return described;
@@ -273,8 +291,10 @@ json_t *endpoint_describe(const struct endpoint *e)
 
 json_t *endpoint_stored(struct endpoint *e, const struct vault *vault)
 {
-    json_t *stored = json_pack("{s:s, s:O}", "org_id", e->target.org, "endpoint", e->json);
+    json_t *json = json_copy(e->json);
+    json_t *stored = json_pack("{s:s, s:o}", "org_id", e->target.org, "endpoint", json);
 
+    json_put(json, "headers", headers_seal(vault, e->target.id, json_object_get(e->json, "headers")));
     keyring_store(&e->keys, vault, e->target.id, stored);
     life_stored(e, stored);
     return stored;

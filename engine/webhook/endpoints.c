@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "webhook/headers.h"
 #include "webhook/life.h"
 #include "webhook/share.h"
 #include "webhook/sender.h"
@@ -112,16 +113,37 @@ void endpoints_free(struct endpoints *es)
 
 /* ---- Loading at start ---------------------------------------------------------------------- */
 
-/* The parts of a stored endpoint; the caller wipes *keys. */
+/* *json: plain, the caller's. */
+static enum mh_err read_json(const struct endpoints *es, const char *id, const json_t *stored,
+                             json_t **json)
+{
+    const json_t *sealed = json_object_get(stored, "endpoint");
+    json_t       *headers = NULL;
+
+    if (!json_is_object(sealed) || !id_valid(id))
+        return MH_INVALID;
+    enum mh_err err = headers_unseal(es->spec.vault, id, json_object_get(sealed, "headers"), &headers);
+    if (err != MH_OK)
+        return err;
+    *json = json_deep_copy(sealed);
+    json_put(*json, "headers", headers);
+    return MH_OK;
+}
+
+/* The parts of a stored endpoint; the caller owns *json and wipes *keys. */
 static enum mh_err read_stored(const struct endpoints *es, const char *id, const json_t *stored,
                                json_t **json, struct keyring *keys)
 {
-    *json = json_object_get(stored, "endpoint");
-    if (json_is_object(*json) && id_valid(id) &&
-        keyring_load(keys, es->spec.vault, id, stored) == MH_OK)
-        return MH_OK;
-    LOG_ERROR("webhook_not_loaded", "webhook=%s reason=\"not readable with this master key\"", id);
-    return MH_INVALID;
+    enum mh_err err = read_json(es, id, stored, json);
+
+    if (err == MH_OK) {
+        err = keyring_load(keys, es->spec.vault, id, stored);
+        if (err != MH_OK)
+            json_decref(*json);
+    }
+    if (err != MH_OK)
+        LOG_ERROR("webhook_not_loaded", "webhook=%s reason=\"not readable with this master key\"", id);
+    return err;
 }
 
 static void load_one(struct endpoints *es, const char *id, const json_t *stored)
@@ -131,8 +153,7 @@ static void load_one(struct endpoints *es, const char *id, const json_t *stored)
 
     if (read_stored(es, id, stored, &json, &keys) != MH_OK)
         return;
-    struct endpoint *e = endpoint_new(es, id, json_text_of(stored, "org_id", "default"),
-                                      json_deep_copy(json));
+    struct endpoint *e = endpoint_new(es, id, json_text_of(stored, "org_id", "default"), json);
     e->keys = keys;
     keyring_wipe(&keys);
     begin_serving(e);
@@ -141,11 +162,47 @@ static void load_one(struct endpoints *es, const char *id, const json_t *stored)
 
 void endpoints_secret_about(const char *id, const char *field, char out[VAULT_ABOUT_BYTES])
 {
-    (void)field;
-    snprintf(out, VAULT_ABOUT_BYTES, "%s", id);
+    if (strcmp(field, "headers") == 0)
+        headers_about(id, out);
+    else
+        snprintf(out, VAULT_ABOUT_BYTES, "%s", id);
 }
 
-struct loading { struct endpoints *es; store_done *done; void *arg; };
+struct loading { struct endpoints *es; store_done *done; void *arg; bool plain; };
+
+static void end_loading(struct loading *l, enum mh_err err)
+{
+    l->done(l->arg, err);
+    free(l);
+}
+
+static bool has_plain_headers(const json_t *stored)
+{
+    return headers_stored_plain(json_object_get(json_object_get(stored, "endpoint"), "headers"));
+}
+
+/* A store_change. */
+static bool seal_headers(void *arg, const char *id, json_t *stored)
+{
+    struct loading *l = arg;
+    json_t         *json = json_object_get(stored, "endpoint");
+    bool            plain = has_plain_headers(stored);
+
+    if (plain)
+        json_put(json, "headers", headers_seal(l->es->spec.vault, id, json_object_get(json, "headers")));
+    return plain;
+}
+
+/* What was not sealed now is so at the next start, or when it is written. */
+static void on_headers_sealed(void *arg, enum mh_err err, size_t changed, size_t missed)
+{
+    if (err == MH_OK && missed == 0)
+        LOG_INFO("webhook_headers_sealed", "webhooks=%zu", changed);
+    else
+        LOG_WARN("webhook_headers_not_sealed", "error=%s webhooks=%zu missed=%zu", err_code(err),
+                 changed, missed);
+    end_loading(arg, MH_OK);
+}
 
 static void on_gates_loaded(void *arg, enum mh_err err, json_t *all)
 {
@@ -156,8 +213,10 @@ static void on_gates_loaded(void *arg, enum mh_err err, json_t *all)
     if (err == MH_OK)
         json_object_foreach(all, id, stored)
             (void)endpoints_heard_gate(l->es, id, stored);
-    l->done(l->arg, err);
-    free(l);
+    if (err == MH_OK && l->plain)
+        store_change_all(l->es->spec.store, "webhooks", seal_headers, on_headers_sealed, l);
+    else
+        end_loading(l, err);
 }
 
 static void on_loaded(void *arg, enum mh_err err, json_t *all)
@@ -167,12 +226,14 @@ static void on_loaded(void *arg, enum mh_err err, json_t *all)
     json_t         *stored;
 
     if (err != MH_OK) {
-        l->done(l->arg, err);
-        free(l);
+        end_loading(l, err);
         return;
     }
-    json_object_foreach(all, id, stored)
-        load_one(l->es, id, stored);
+    json_object_foreach(all, id, stored) {
+        if (map_get(&l->es->all, id) == NULL)       /* the gates could not be loaded, the last time */
+            load_one(l->es, id, stored);
+        l->plain = l->plain || has_plain_headers(stored);
+    }
     store_load(l->es->spec.store, "gates", on_gates_loaded, l);
 }
 
@@ -180,7 +241,7 @@ void endpoints_load(struct endpoints *es, store_done *done, void *arg)
 {
     struct loading *l = mem_alloc(sizeof *l);
 
-    *l = (struct loading){ es, done, arg };
+    *l = (struct loading){ .es = es, .done = done, .arg = arg };
     store_load(es->spec.store, "webhooks", on_loaded, l);
 }
 
@@ -409,10 +470,9 @@ static void hear_update(struct endpoint *e, const json_t *stored)
         e->keys = keys;
     } else {
         LOG_INFO("webhook_changed_elsewhere", "webhook=%s", e->target.id);
-        json = json_deep_copy(json);
         take_over(e, json, &keys, false);
-        json_decref(json);
     }
+    json_decref(json);
     keyring_wipe(&keys);
 }
 

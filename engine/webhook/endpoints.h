@@ -39,7 +39,7 @@ void endpoints_update(struct endpoints *es, struct endpoint *e, json_t *merged, 
 void endpoints_rotate(struct endpoint *e, int64_t overlap_ms, endpoints_done *done, void *arg);
 void endpoints_delete(struct endpoints *es, struct endpoint *e, endpoints_done *done, void *arg);
 
-/* What an endpoint's secrets are sealed about (vault.h): its id, whatever the field. */
+/* What an endpoint's secrets are sealed about (vault.h): its id; its headers, see headers.h. */
 void endpoints_secret_about(const char *id, const char *field, char out[VAULT_ABOUT_BYTES]);
 
 /* Those of one org, or of every org for NULL; array, caller owns. */

@@ -82,7 +82,7 @@ test('a PATCH: all of its fields hold, or none', async (t) => {
     const { url, description, headers } = await engine.ok(200, engine.get(`/api/webhooks/${id}`));
     assert.ok([former.url, later.url].includes(url), url);
     const expected = url === later.url ? later : former;
-    assert.deepEqual({ url, description, headers }, expected);
+    assert.deepEqual({ url, description, headers }, { ...expected, headers: { 'x-is': '***' } });
     if (answer?.status === 200) assert.equal(url, later.url, 'what was answered');
     const request = await delivered(`patch${n}`);
     assert.deepEqual([receiver.url + request.url, request.headers['x-is']], [expected.url, expected.description]);
