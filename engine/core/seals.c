@@ -8,19 +8,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *seals_add(struct seals *s, const char *value)
+/* NULL past VAULT_MAX_SECRETS. Its token is to be filled in. */
+static struct seal *add_value(struct seals *s, const char *value)
 {
-    unsigned char random[16];
-
     if (s->count == VAULT_MAX_SECRETS)
         return NULL;
     struct seal *seal = &s->item[s->count++];
+    seal->value = mem_strdup(value);
+    spellings_add(s, (unsigned)(s->count - 1));
+    return seal;
+}
+
+const char *seals_add(struct seals *s, const char *value)
+{
+    unsigned char random[16];
+    struct seal  *seal = add_value(s, value);
+
+    if (seal == NULL)
+        return NULL;
     crypto_random(random, sizeof random);
     memcpy(seal->token, "mhs_", 4);
     crypto_hex(random, sizeof random, seal->token + 4);
-    seal->value = mem_strdup(value);
-    spellings_add(s, (unsigned)(s->count - 1));
     return seal->token;
+}
+
+enum mh_err seals_add_mask(struct seals *s, const char *value)
+{
+    struct seal *seal = add_value(s, value);
+
+    if (seal == NULL)
+        return MH_TOO_LARGE;
+    memcpy(seal->token, "***", 4);
+    return MH_OK;
 }
 
 void seals_deinit(struct seals *s)

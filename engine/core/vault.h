@@ -72,6 +72,8 @@ struct seals {
 /* A fresh token for `value` (copied). NULL past VAULT_MAX_SECRETS. *s begins as zeroes and
  * is not to be moved. */
 const char *seals_add(struct seals *s, const char *value);
+/* Only to be concealed: what stands for it is "***". MH_TOO_LARGE past VAULT_MAX_SECRETS. */
+MH_MUST_USE enum mh_err seals_add_mask(struct seals *s, const char *value);
 void        seals_deinit(struct seals *s);  /* wipes the values */
 
 /* Where a token stands decides how its value is written. A URL that begins with

@@ -6,14 +6,15 @@
 #include "webhook/sender.h"
 
 #include "base/clock.h"
+#include "webhook/echo.h"
 #include "webhook/endpoints.h"
+#include "webhook/headers.h"
 #include "webhook/life.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MASK "***"
 enum { MAX_RESPONSE_BYTES = 16 * 1024, MAX_FACTS_BYTES = 256 * 1024, HEADER_LINES = 8,
        MAX_LINES_BYTES = 64 * 1024, USUAL_LINES_BYTES = 600 };
 static const int64_t RETRY_AFTER_CAP_MS = 3600 * 1000;
@@ -21,6 +22,7 @@ static const int64_t RETRY_AFTER_CAP_MS = 3600 * 1000;
 struct sending {
     struct endpoint      *endpoint;
     struct delivery      *delivery;
+    json_t               *json;             /* the endpoint's at the start: what was sent */
     struct http_exchange *exchange;
     int64_t               sent_s;           /* what was signed as the time */
     bool                  probe;            /* decides about the endpoint's circuit */
@@ -198,12 +200,12 @@ static void write_headers(struct json_writer *w, const struct sending *s)
     json_write_string(w, "Content-Type", "application/json");
     json_write_string(w, "User-Agent", "moonhook/" MH_VERSION);
     json_write_string(w, "X-Mission-Control-Event", event->type);
-    json_write_string(w, "X-Mission-Control-Signature", MASK);
+    json_write_string(w, "X-Mission-Control-Signature", HEADERS_MASK);
     json_write_string(w, "webhook-id", event->id);
     json_write_string(w, "webhook-timestamp", sent_at);
-    json_write_string(w, "webhook-signature", MASK);
-    json_object_foreach(json_object_get(s->endpoint->json, "headers"), name, value)
-        json_write_string(w, name, MASK);
+    json_write_string(w, "webhook-signature", HEADERS_MASK);
+    json_object_foreach(json_object_get(s->json, "headers"), name, value)
+        json_write_string(w, name, HEADERS_MASK);
     json_write_close(w, '}');
 }
 
@@ -211,19 +213,24 @@ static void write_request(struct json_writer *w, const struct sending *s)
 {
     json_write_open(w, "request", '{');
     json_write_string(w, "method", "POST");
-    json_write_string(w, "url", json_text_of(s->endpoint->json, "url", ""));
+    json_write_string(w, "url", json_text_of(s->json, "url", ""));
     write_headers(w, s);
     json_write_close(w, '}');
 }
 
-static void write_response(struct json_writer *w, const struct http_result *r)
+/* What the receiver shows of the endpoint's secrets is not told either. */
+static void write_response(struct json_writer *w, const struct sending *s, const struct http_result *r)
 {
+    struct echo echo;
+
+    echo_init(&echo, &s->endpoint->keys, json_object_get(s->json, "headers"));
     json_write_open(w, "response", '{');
     json_write_int(w, "status", r->status);
     json_write_bool(w, "truncated", r->err == MH_TOO_LARGE || r->body_bytes > DELIVERY_TEXT_MAX);
-    delivery_write_text(w, "headers", r->headers, r->headers_bytes);
-    delivery_write_text(w, "body", r->body, r->body_bytes);
+    echo_write(&echo, w, "headers", r->headers, r->headers_bytes);
+    echo_write(&echo, w, "body", r->body, r->body_bytes);
     json_write_close(w, '}');
+    echo_deinit(&echo);
 }
 
 static void write_error(struct json_writer *w, const struct http_result *r, enum mh_err err)
@@ -254,7 +261,7 @@ static char *facts_of(const struct sending *s, const struct http_result *r, enum
     if (r->address[0] != '\0')
         json_write_string(&w, "address", r->address);
     if (r->status != 0)
-        write_response(&w, r);
+        write_response(&w, s, r);
     if (err != MH_OK)
         write_error(&w, r, err);
     return json_writer_take(&w);
@@ -270,6 +277,7 @@ static void end(struct sending *s, const struct http_result *r)
     tell_life(s, r, &o);
     o.facts = facts_of(s, r, o.err);
     dispatch_done(dispatch_of(e), s->delivery, &o);
+    json_decref(s->json);
     free(s);
 }
 
@@ -324,8 +332,8 @@ void sender_attempt(struct target *t, struct delivery *d)
     }
     struct sending *s = mem_alloc(sizeof *s);
 
-    *s = (struct sending){ .endpoint = e, .delivery = d, .sent_s = clock_now_ms() / 1000,
-                           .probe = life_begin(e) };
+    *s = (struct sending){ .endpoint = e, .delivery = d, .json = json_incref(e->json),
+                           .sent_s = clock_now_ms() / 1000, .probe = life_begin(e) };
     d->attempt_data = s;
     enum mh_err err = post(s);
     if (err != MH_OK)
