@@ -2,10 +2,12 @@
  * between libcurl and the loop is in http_pump.c. */
 #include "io/http_client_internal.h"
 
+#include "io/http_overflow.h"
 #include "io/tls_bridge.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +36,7 @@ struct http_exchange {
     char                blocked[64];        /* the address that was refused */
     bool                dialled, body_too_large;
     bool                crowded;            /* others have the room that it needed */
+    bool                exhausted;          /* there was no descriptor for a socket */
     bool                unclean;            /* the connection was given up before the request */
     size_t             *room_bytes;
     char                error[CURL_ERROR_SIZE];
@@ -68,6 +71,10 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
     curl_socket_t fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     if (fd != CURL_SOCKET_BAD)
         http_socket_opened(c, x->easy, fd);
+    else
+        x->exhausted = errno == EMFILE || errno == ENFILE;
+    if (x->exhausted)
+        http_overflow_log();
     return fd;
 }
 
@@ -305,7 +312,7 @@ enum mh_err http_client_start(struct http_client *c, const struct http_call *cal
     struct http_exchange *x = take_handle(c);
     x->done = done;
     x->arg = arg;
-    x->dialled = x->body_too_large = x->crowded = x->unclean = false;
+    x->dialled = x->body_too_large = x->crowded = x->exhausted = x->unclean = false;
     x->room_bytes = call->room_bytes;
     x->blocked[0] = x->error[0] = '\0';
     buf_init(&x->body, call->max_response_bytes);
@@ -374,7 +381,7 @@ static enum mh_err classify(const struct http_exchange *x, CURLcode code, bool c
 {
     bool answered = x->head.complete;
 
-    if (x->crowded)
+    if (x->crowded || (x->exhausted && code != CURLE_OK))
         return MH_BUSY;
     if (x->body_too_large || x->head.too_large)
         return MH_TOO_LARGE;
@@ -396,6 +403,8 @@ static const char *reason(const struct http_exchange *x, CURLcode code)
 {
     if (x->head.fault != NULL)
         return x->head.fault;
+    if (x->exhausted)
+        return "moonhook has no file descriptor left; raise its limit (ulimit -n, LimitNOFILE)";
     if (code == CURLE_OK)
         return "the answer ended in the middle of its headers";
     return x->error[0] ? x->error : curl_easy_strerror(code);
@@ -406,7 +415,7 @@ static void explain(const struct http_exchange *x, CURLcode code, struct http_re
     if (r->err == MH_BLOCKED)
         snprintf(r->detail, sizeof r->detail,
                  "the address %s is private; --allow-private would allow it", x->blocked);
-    else if (r->err == MH_BUSY)
+    else if (x->crowded)
         snprintf(r->detail, sizeof r->detail,
                  "other answers under way take all the room that there is; try again later");
     else if (r->err == MH_TOO_LARGE)

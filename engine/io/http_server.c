@@ -13,7 +13,6 @@
 #include "base/log.h"
 #include "io/http_listener.h"
 
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,7 +124,8 @@ static void join_loop(struct http_server *s, uv_loop_t *loop)
     uv_poll_start(&s->poll, UV_READABLE, on_poll);
     uv_idle_init(loop, &s->again);
     timer_init(&s->timer, loop, on_timer);
-    s->open_handles = 3;
+    http_overflow_begin(s, loop);
+    s->open_handles = 4;
 }
 
 enum mh_err http_server_start(uv_loop_t *loop, const struct http_server_spec *spec,
@@ -160,12 +160,6 @@ size_t   http_server_pending(const struct http_server *s) { return s->unfinished
 
 /* ---- Stopping ------------------------------------------------------------------ */
 
-static bool clients_wait(int listener)
-{
-    struct pollfd p = { .fd = listener, .events = POLLIN };
-    return poll(&p, 1, 0) > 0;
-}
-
 /* Closing the listener resets the connections that the kernel made but nobody accepted;
  * those come in first. */
 void http_server_quiesce(struct http_server *s)
@@ -173,7 +167,7 @@ void http_server_quiesce(struct http_server *s)
     s->quiesce_soon = s->running;
     if (s->draining || s->running)
         return;
-    for (int i = 0; i < ACCEPT_RUNS && clients_wait(s->listener); i++)
+    for (int i = 0; i < ACCEPT_RUNS && http_overflow_waits(s); i++)
         run(s);
     if (s->draining)                        /* a handler of these runs asked as well */
         return;
@@ -213,6 +207,11 @@ static void on_timer_closed(struct timer *t)
     close_one(container_of(t, struct http_server, timer));
 }
 
+static void on_look_closed(struct timer *t)
+{
+    close_one(container_of(t, struct http_server, look));
+}
+
 void http_server_stop(struct http_server *s)
 {
     struct list *node;
@@ -224,6 +223,7 @@ void http_server_stop(struct http_server *s)
     uv_close((uv_handle_t *)&s->poll, on_poll_closed);      /* before its descriptor */
     uv_close((uv_handle_t *)&s->again, on_again_closed);
     timer_close(&s->timer, on_timer_closed);
+    http_overflow_end(s, on_look_closed);
     MHD_stop_daemon(s->daemon);
     while ((node = list_pop_front(&s->waiting)) != NULL)
         container_of(node, struct http_request, node)->server = NULL;

@@ -12,7 +12,8 @@ struct http_server {
     struct MHD_Daemon *daemon;
     uv_poll_t          poll;
     uv_idle_t          again;               /* active: something was resumed */
-    struct timer       timer;
+    struct timer       timer, look;         /* look: of http_overflow.c, like spare */
+    int                spare;               /* a descriptor to tell with that there is none; or -1 */
     unsigned           open_handles;
     int                listener;            /* libmicrohttpd's; -1 once quiesced */
     uint16_t           port;
@@ -41,6 +42,12 @@ struct http_request {
 
 /* http_server.c: one more MHD_run() before the loop sleeps. */
 void http_server_run_again(struct http_server *s);
+
+/* http_overflow.c: who waits to be accepted while libmicrohttpd does not. `closed` comes when
+ * nothing of it is left. */
+void http_overflow_begin(struct http_server *s, uv_loop_t *loop);
+void http_overflow_end(struct http_server *s, void (*closed)(struct timer *look));
+bool http_overflow_waits(const struct http_server *s);
 
 /* http_request.c: libmicrohttpd's callbacks. */
 enum MHD_Result http_request_on_access(void *arg, struct MHD_Connection *connection,

@@ -16,7 +16,8 @@
 #include <string.h>
 
 enum { MAX_RESPONSE_BYTES = 16 * 1024, MAX_FACTS_BYTES = 256 * 1024, HEADER_LINES = 8,
-       MAX_LINES_BYTES = 64 * 1024, USUAL_LINES_BYTES = 600 };
+       MAX_LINES_BYTES = 64 * 1024, USUAL_LINES_BYTES = 600,
+       LACKING_PAUSE_MS = 1000 };
 static const int64_t RETRY_AFTER_CAP_MS = 3600 * 1000;
 
 struct sending {
@@ -150,13 +151,13 @@ static void judge(struct endpoint *e, const struct http_result *r, struct outcom
     bool cut = r->err == MH_TOO_LARGE && r->status != 0;    /* answered, at length */
 
     o->err = cut ? MH_OK : r->err;
-    o->uncharged = r->err == MH_CANCELLED;  /* the engine stops */
+    o->uncharged = r->err == MH_CANCELLED || r->err == MH_BUSY;     /* it stops, or lacks descriptors */
     if (o->err == MH_OK)
         judge_answer(e, r, o);
 }
 
 /* What the endpoint's life learns from it: one that asks for a pause, or wants this one
- * message no more, is up. */
+ * message no more, is up. That this engine had no descriptor left (BUSY) says nothing of it. */
 static void tell_life(const struct sending *s, const struct http_result *r, const struct outcome *o)
 {
     struct life_attempt attempt = {
@@ -166,6 +167,8 @@ static void tell_life(const struct sending *s, const struct http_result *r, cons
     };
     if (o->uncharged || o->retry_after_ms > 0)
         attempt.circuit = BREAKER_NEITHER;
+    if (o->err == MH_BUSY)
+        attempt.pause_ms = LACKING_PAUSE_MS;
     if (wish_of(r) == WISH_ABORT) {
         attempt.circuit = BREAKER_NEITHER;
         attempt.failed = false;

@@ -2,13 +2,19 @@
 // Redis: no room on the disk, a clock that steps, no descriptors left. The load and what it
 // is held to are those of faults_redis.test.mjs.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Engine } from './lib/engine.mjs';
-import { MEASURED, underFault } from './lib/fault.mjs';
+import { MEASURED, peak, RESUME_MS, rss, underFault } from './lib/fault.mjs';
+import { Load } from './lib/load.mjs';
+import { cpuMsOf, descriptorLimitOf, descriptorsOf, limitDescriptors } from './lib/process.mjs';
 import { Receiver } from './lib/receiver.mjs';
 import { Redis } from './lib/redis.mjs';
 import { SmallDisk } from './lib/small_disk.mjs';
 import { StepClock } from './lib/step_clock.mjs';
+import { eventually } from './lib/wait.mjs';
 
 const receiver = new Receiver();
 before(() => receiver.start());
@@ -104,5 +110,77 @@ describe('an engine and a Redis whose clock is set', () => {
     await underFault(t, engine, receiver, { slow: true, refuses: 0, begin: () => clock.set(0), end: () => {} });
     const lost = [engine, other].flatMap(({ lines }) => lines.filter((line) => /event=claims_lost/.test(line)));
     assert.deepEqual(lost, []);
+  });
+});
+
+describe('an engine that has no file descriptor left', () => {
+  const HELD = 150, LOOKED_AT = 20, LOOKED_MS = 2000, RESTING_MS = 1000;
+  const redis = new Redis(), newcomer = new Receiver(), held = [];
+  let engine;
+  before(async () => {
+    await Promise.all([redis.start(), newcomer.start()]);
+    engine = await new Engine({ flags: ['--redis', redis.url], env: MEASURED }).start();
+    await engine.webhook(receiver.url, { events: ['alert'] });
+    await engine.webhook(newcomer.url, { events: ['late'] });
+  });
+  after(async () => {
+    held.forEach((socket) => socket.destroy());
+    await engine?.stop();
+    await Promise.all([redis.kill(), newcomer.stop()]);
+  });
+
+  // Clients that begin to ask and never come to an end.
+  async function hold(count) {
+    for (let i = 0; i < count; i++) {
+      const socket = connect(new URL(engine.url).port, '127.0.0.1').on('error', () => {}).unref();
+      await once(socket, 'connect');
+      socket.write('POST /api/events HTTP/1.1\r\nHost: x\r\n');
+      held.push(socket);
+    }
+  }
+
+  const newClient = () => fetch(`${engine.url}/healthz`, { headers: { connection: 'close' } });
+
+  test('serves whom it knows, refuses others at once, rests, and takes all when there are some', async (t) => {
+    const load = new Load(engine, receiver, 'descriptors').start(), limit = descriptorLimitOf(engine.pid);
+    await load.accept(600);
+    const before = rss(engine);
+    await hold(HELD);
+    limitDescriptors(engine.pid, descriptorsOf(engine.pid));
+    await hold(HELD / 5);
+    newcomer.answer = receiver.answer;
+    load.type = (line) => (line === 0 ? 'late' : 'alert');
+    await load.accept(600);
+    await load.stop();
+    await hold(HELD / 5);                   // what the load gave back is gone, too
+    const late = load.lost;
+    assert.ok(late.length > 0, 'nothing waits for a descriptor');
+    assert.equal(load.refused.length, 0);
+
+    const refused = await newClient();
+    assert.equal(refused.status, 429, 'a new client');
+    assert.match(refused.headers.get('retry-after'), /^\d+$/);
+    assert.equal((await refused.json()).status, 429);
+    await redis.cli('client', 'kill', 'type', 'normal');
+    await eventually(() => engine.lines.filter((line) => /event=queue_joined/.test(line)).length > 1, 'Redis again',
+                     RESUME_MS);
+    const began = cpuMsOf(engine.pid);
+    await sleep(LOOKED_MS);
+    const used = cpuMsOf(engine.pid) - began;
+
+    const raised = performance.now();
+    limitDescriptors(engine.pid, limit);
+    await eventually(async () => (await newClient()).status === 200, 'a client that is accepted', RESUME_MS);
+    const resumed = performance.now() - raised;
+    await load.delivered();
+    t.diagnostic(`accepted=${load.accepted.size} refused=${load.refused.length} lost=${load.lost.length} `
+      + `repeats=${load.repeats} resumed_ms=${Math.round(resumed)} idle_cpu_ms=${used} in_ms=${LOOKED_MS} `
+      + `rss_before_mib=${before >> 10} rss_peak_mib=${peak(engine) >> 10}`);
+    assert.ok(used < RESTING_MS, `${used} ms of CPU in ${LOOKED_MS} ms`);
+    for (const id of late.slice(0, LOOKED_AT)) {
+      const [delivery] = (await engine.get(`/api/events/${id}`)).json.deliveries;
+      assert.equal(delivery.attempts.length, 1, 'an attempt that had no descriptor is not counted');
+    }
+    assert.ok(engine.lines.some((line) => /event=descriptors_exhausted.*ulimit -n/.test(line)));
   });
 });

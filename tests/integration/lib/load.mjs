@@ -6,7 +6,7 @@ import { request, Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from './wait.mjs';
 
-const LINES = 6, REFUSED_PAUSE_MS = 20, ANSWER_MS = 20_000, LOOKED_AT = 120;
+const LINES = 6, REFUSED_PAUSE_MS = 20, ANSWER_MS = 20_000, LOOKED_AT = 60;
 
 // One POST; { status, retryAfter, ms }, status 0 where no answer came.
 function post(agent, engine, body) {
@@ -44,6 +44,7 @@ export class Load {
     };
   }
 
+  type = () => 'alert';                 // of the events of a line
   answer = () => ({});                  // what the receiver says to an event
 
   start() {
@@ -54,7 +55,7 @@ export class Load {
   async #run(line) {
     for (let n = 0; !this.#stopped; n++) {
       const id = `${this.name}-${line}-${n}`, sent = performance.now();
-      const got = await post(this.#agent, this.engine, JSON.stringify({ event: 'alert', id, data: { id } }));
+      const got = await post(this.#agent, this.engine, JSON.stringify({ event: this.type(line), id, data: { id } }));
       if (got.status === 202) this.accepted.set(id, sent);
       else this.refused.push({ id, sent, ...got });
       if (got.status !== 202) await sleep(REFUSED_PAUSE_MS);

@@ -14,7 +14,8 @@ export class StepClock {
 
   constructor() {
     this.set(0);
-    execFileSync('gcc', ['-shared', '-fPIC', '-O1', '-Wall', '-Werror', '-o', join(this.#dir, 'step_clock.so'), SOURCE]);
+    execFileSync('gcc', ['-shared', '-fPIC', '-O1', '-Wall', '-Werror', SOURCE,
+                         '-o', join(this.#dir, 'step_clock.so')]);
   }
 
   // Of the programs that are to live by it. A sanitizer that is not the first library does
