@@ -6,7 +6,7 @@ import { request, Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from './wait.mjs';
 
-const LINES = 6, REFUSED_PAUSE_MS = 20, ANSWER_MS = 20_000, LOOKED_AT = 60;
+const LINES = 24, REFUSED_PAUSE_MS = 60, ANSWER_MS = 20_000, LOOKED_AT = 60;
 
 // One POST; { status, retryAfter, ms }, status 0 where no answer came.
 function post(agent, engine, body) {
