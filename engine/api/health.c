@@ -36,7 +36,7 @@ void health_ready(struct api_call *c)
         api_problem(c, MH_UNAVAILABLE, "the engine is starting");
     else if (!redis_is_up(c->api->redis))
         not_ready(c, "Redis cannot be reached", why_away(c->api));
-    else if (!stats.joined)
+    else if (!stats.joined || queue_trouble(c->api->queue)[0] != '\0')
         not_ready(c, "Redis takes nothing", queue_trouble(c->api->queue));
     else
         api_answer(c, 200, json_pack("{s:s}", "status", "ready"));

@@ -282,6 +282,23 @@ static size_t room(const struct queue *q)
     return q->joined ? (places < QUEUE_BATCH ? places : QUEUE_BATCH) : 0;
 }
 
+/* No memory is left: events are refused, while what was accepted goes on to its end (the
+ * scripts for that are allowed to). Asks whether it is over. */
+static void on_probed(void *arg, enum mh_err err, const redisReply *reply)
+{
+    struct queue *q = arg;
+
+    (void)reply;
+    if (err == MH_OK && q->joined)
+        q->trouble[0] = '\0';
+}
+
+static void probe(struct queue *q)
+{
+    if (q->joined && q->trouble[0] != '\0')
+        redis_sendf(q->spec.redis, on_probed, q, "SET %s:{q}:probe 1", q->spec.prefix);
+}
+
 static void on_tick(struct timer *t)
 {
     struct queue  *q = container_of(t, struct queue, tick);
@@ -306,6 +323,7 @@ static void on_tick(struct timer *t)
     struct redis_args args = command_args(&c);
     redis_eval(q->spec.redis, &q->scripts[SCRIPT_TICK], &args, on_ticked, q);
     command_deinit(&c);
+    probe(q);
 }
 
 void queue_claim_more(struct queue *q)

@@ -47,6 +47,7 @@
  *   mh:{q}:replay..                  see core/replay.h
  *   mh:{q}:due, :dead                sorted sets of delivery keys by time in ms
  *   mh:{q}:repeats                   calls of accept that met an event they knew
+ *   mh:{q}:probe                     written to see whether there is memory again
  *   mh:{q}:engines                   sorted set of engines by last heartbeat
  *   mh:{q}:own:<engine>              set of delivery keys
  *   mh:{q}:log:<org>/<target>        sorted set of delivery keys by time in ms: an org
@@ -170,5 +171,5 @@ struct queue_stats {
 };
 struct queue_stats queue_stats(const struct queue *q);
 
-/* What Redis, which answers, refuses the heartbeat with; "" where it does not. Borrowed. */
+/* Why Redis, which answers, takes no events; "" where it does. Borrowed. */
 const char *queue_trouble(const struct queue *q);

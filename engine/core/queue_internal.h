@@ -32,7 +32,7 @@ struct queue {
     int64_t             due, dead, engines;     /* numbers of, as of the last tick */
     int64_t             stored;                 /* events, as of the last trim, like the next two */
     int64_t             memory_bytes, memory_max_bytes;     /* of Redis; no limit: 0 */
-    char                trouble[REDIS_TROUBLE_BYTES];   /* Redis refused the last tick so */
+    char                trouble[REDIS_TROUBLE_BYTES];   /* why Redis refuses ticks, or events; "": not */
     void              (*left)(void *arg);
     void               *left_arg;
 };

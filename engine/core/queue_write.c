@@ -128,6 +128,8 @@ static void on_accepted(void *arg, enum mh_err err, const redisReply *reply)
         take_accepted(b, reply);
     else
         log_refused("accept_failed", err, reply);
+    if (err == MH_UNAVAILABLE && reply != NULL && strncmp(reply->str, "OOM", 3) == 0)
+        redis_trouble(reply->str, q->trouble);      /* until queue.c finds that it is over */
     if (err == MH_STALE)
         queue_stale(q, b->era);
     if (stored && redis_waits(q->spec.redis))
@@ -384,10 +386,12 @@ void queue_flush(struct timer *flush)
 {
     struct queue *q = container_of(flush, struct queue, flush);
 
-    if (q->leaving || !q->joined || !redis_is_up(q->spec.redis)) {
+    bool away = q->leaving || !q->joined || !redis_is_up(q->spec.redis);
+
+    if (away || q->trouble[0] != '\0')
         refuse_accepts(q);
+    if (away)
         return;
-    }
     if (q->accepting || q->finishing)
         return;                             /* the end of the round calls again */
     if (!list_empty(&q->accepts))

@@ -8,7 +8,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Engine } from './lib/engine.mjs';
-import { green, MEASURED, peak, RESUME_MS, rss, underFault } from './lib/fault.mjs';
+import { green, MEASURED, peak, redBecause, RESUME_MS, rss, underFault } from './lib/fault.mjs';
 import { Load } from './lib/load.mjs';
 import { Receiver } from './lib/receiver.mjs';
 import { Redis } from './lib/redis.mjs';
@@ -60,6 +60,25 @@ describe('nothing is lost, refusals are at once, and all goes on by itself', () 
 
   fault('when Redis has no memory left', { reason: /OOM.*raise its maxmemory/,
     begin: () => set('maxmemory', '1mb'), end: () => set('maxmemory', '0') });
+
+  test('a delivery that was accepted ends also while Redis has no memory left', async () => {
+    receiver.reset();
+    receiver.answer = async () => {
+      await set('maxmemory', '1mb');
+      return {};
+    };
+    const { id } = await engine.event('alert');
+    await receiver.got(1, (r) => r.json.id === id);
+    try {
+      await eventually(async () => (await engine.get(`/api/events/${id}`)).json?.deliveries[0].status === 'delivered',
+                       'a written record');
+      assert.equal((await engine.post('/api/events', { event: 'alert', data: {} })).status, 503);
+      await redBecause(engine, /OOM.*raise its maxmemory/);
+    } finally {
+      await set('maxmemory', '0');
+    }
+    await green(engine, RESUME_MS);
+  });
 
   fault('when Redis becomes a replica', { reason: /replica.*--redis must lead to the master/,
     begin: () => redis.cli('replicaof', '127.0.0.1', '1'), end: () => redis.cli('replicaof', 'no', 'one') });

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- finish: writes how a batch of deliveries went and gives up their claims.
 --
 -- KEYS  engines, own set, due set, dead set, then per delivery: record key, log key

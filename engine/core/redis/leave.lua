@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- leave: an engine ends in order; what it still holds is due for the others.
 --
 -- KEYS  engines, own set, due set

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- tick: the heartbeat of an engine; takes over from dead engines and claims
 -- what is due.
 --

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- trim: forgets the oldest events of each org, past their age or beyond their number,
 -- together with their deliveries' records; a bounded part of that, and never an event with
 -- a delivery that has not ended: by I2 that one is due or in an engine's own set (I10).
