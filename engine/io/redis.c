@@ -209,8 +209,14 @@ void redis_set_up(struct redis *r, bool up, const char *why)
     if (!up && log_allowed(&r->down_log))
         LOG_WARN("redis_down", "redis=%s why=%s", log_quote(r->url.shown, shown, sizeof shown),
                  log_quote(r->why, quoted, sizeof quoted));
-    if (changed && r->spec.state != NULL)
-        r->spec.state(r->spec.arg, up, why);
+    if (changed)
+        redis_tell_state(r, why);
+}
+
+void redis_tell_state(struct redis *r, const char *why)
+{
+    if (r->spec.state != NULL)
+        r->spec.state(r->spec.arg, r->up, why);
 }
 
 static void on_node_up(void *owner, struct redis_node *n)
@@ -377,6 +383,11 @@ bool redis_is_up(const struct redis *r) { return r->up; }
 
 const char *redis_why(const struct redis *r) { return r->why; }
 
+bool redis_reaches(const struct redis *r, const char *key)
+{
+    return r->cluster != NULL && !r->closing ? redis_cluster_reaches(r, key) : r->up;
+}
+
 /* ---- Commands ---------------------------------------------------------------------------- */
 
 /* The command as it travels: malloc'ed, NULL if it cannot be made. */
@@ -425,13 +436,16 @@ static void send_to(struct redis *r, struct redis_node *n, struct redis_command 
         end_later(r, c, MH_UNAVAILABLE);
 }
 
+/* To somebody, as far as one can say without its key. */
+static bool may_send(const struct redis *r) { return r->cluster != NULL ? !r->closing : r->up; }
+
 static void send_command(struct redis *r, struct redis_command *c, enum mh_err err)
 {
     struct redis_node *n = r->node;
 
-    if (r->cluster != NULL && r->up && c->text != NULL)
+    if (r->cluster != NULL && may_send(r) && c->text != NULL)
         n = redis_cluster_node(r, c);
-    send_to(r, r->up ? n : NULL, c, err);
+    send_to(r, may_send(r) ? n : NULL, c, err);
 }
 
 void redis_send(struct redis *r, const struct redis_args *args, redis_done *done, void *arg)
@@ -439,7 +453,7 @@ void redis_send(struct redis *r, const struct redis_args *args, redis_done *done
     struct redis_command *c = command_new(done, arg);
     enum mh_err           err = MH_OK;
 
-    if (r->up)
+    if (may_send(r))
         c->text = format_args(args, &c->bytes, &err);
     send_command(r, c, err);
 }
@@ -505,7 +519,7 @@ void redis_eval(struct redis *r, struct redis_script *script, const struct redis
     if (script->sha1[0] == '\0')
         learn_sha1(script);
     c->script = script;
-    if (r->up)
+    if (may_send(r))
         c->text = format_eval(script, args, &c->bytes, &err);
     send_command(r, c, err);
 }

@@ -5,7 +5,8 @@
  * connection comes back by itself (first retry after 50 ms, then up to 1 s), and
  * after a fail-over to the new master.
  * While it is away, commands fail at once with MH_UNAVAILABLE: nothing is queued
- * behind the caller's back. A command whose answer was lost also ends with
+ * behind the caller's back. In a cluster that is said of each master for itself: while one
+ * is away, commands for the slots of the others go on. A command whose answer was lost also ends with
  * MH_UNAVAILABLE; whether Redis carried it out is then unknown. A peer that owes
  * an answer and sends nothing for some 5 s counts as lost. */
 #pragma once
@@ -16,15 +17,19 @@
 
 struct redis;
 
+enum { REDIS_MAX_NEEDS = 80 };
+
 struct redis_spec {
     const char *url;        /* as redis_url.h says */
     const char *ca_file;    /* PEM added to the system's, for rediss://; NULL for none */
-    /* The state changed; it is down at first. up: authenticated and answering PING.
+    /* The state changed; it is down at first. up: authenticated and answering PING; in a
+     * cluster: the masters of all `needs` are. There it is also called when no more than
+     * redis_reaches() of one of them changed.
      * Commands that a loss ends get to know after this. May be NULL. */
     void (*state)(void *arg, bool up, const char *why);
     void  *arg;
-    /* In a cluster, up means: the masters of these keys are reached. Ends with NULL;
-     * borrowed for its life. */
+    /* What the owner keeps in a cluster: a key of each slot, at most REDIS_MAX_NEEDS of them.
+     * Ends with NULL; borrowed for its life. */
     const char *const *needs;
     /* What redis_wait() asks for; see there. */
     int64_t wait_replicas, wait_ms;
@@ -41,6 +46,10 @@ void redis_close(struct redis *r);
 bool redis_is_up(const struct redis *r);
 /* Why it is not up, and what to do about it; "" while it is up. Borrowed until the state changes. */
 const char *redis_why(const struct redis *r);
+
+/* Commands for this key are sent now: it is up; in a cluster: the master of the key's slot
+ * is reached. */
+bool redis_reaches(const struct redis *r, const char *key);
 
 /* `reply` is borrowed during the callback, NULL if there was no answer. An error
  * that Redis itself answered is MH_IO (or MH_STALE when its text begins with

@@ -4,7 +4,8 @@
  * and at once when a node is lost, says MOVED, or sees the cluster down; then another
  * node is asked, for the one before may be cut off from the rest. Every master in the
  * table has a node of ours, and so have the seeds (the URL's hosts) for as long as we
- * live. The client is up while the masters of all slots that its owner needs are. */
+ * live. The client is up while the masters of all slots that its owner needs are; while
+ * some are not, the owner is told whenever others are, and what goes to the rest goes on. */
 #include "io/redis_internal.h"
 
 #include "base/clock.h"
@@ -28,6 +29,7 @@ struct redis_cluster {
     size_t             turn;                /* which member is asked */
     struct redis_node *asked;               /* CLUSTER SLOTS went there last */
     bool               asking;              /* and its answer is awaited */
+    bool               reached[REDIS_MAX_NEEDS];    /* of the owner's needs, as it was told */
     struct timer       look;
     struct log_limit   log;
 };
@@ -75,26 +77,42 @@ static void look_soon(struct redis_cluster *c, int64_t delay_ms)
     timer_hasten(&c->look, delay_ms);
 }
 
-/* The first slot that is needed and whose node is not up; REDIS_NO_SLOT: all are there. */
-static int missing_slot(const struct redis_cluster *c)
+static bool slot_is_reached(const struct redis_cluster *c, int slot)
 {
-    for (const char *const *key = c->r->spec.needs; key != NULL && *key != NULL; key++) {
-        int slot = redis_key_slot(*key, strlen(*key));
-        if (c->slots[slot] == NULL || !redis_node_is_up(c->slots[slot]))
-            return slot;
+    return c->slots[slot] != NULL && redis_node_is_up(c->slots[slot]);
+}
+
+/* The first slot that is needed and whose node is not up; REDIS_NO_SLOT: all are there.
+ * `changed`: of some slot that is no longer so, or so again. */
+static int missing_slot(struct redis_cluster *c, bool *changed)
+{
+    const char *const *needs = c->r->spec.needs;
+    int                missing = REDIS_NO_SLOT;
+
+    *changed = false;
+    for (size_t i = 0; needs != NULL && needs[i] != NULL && i < REDIS_MAX_NEEDS; i++) {
+        int  slot = redis_key_slot(needs[i], strlen(needs[i]));
+        bool reached = slot_is_reached(c, slot);
+        *changed = *changed || reached != c->reached[i];
+        c->reached[i] = reached;
+        if (!reached && missing == REDIS_NO_SLOT)
+            missing = slot;
     }
-    return REDIS_NO_SLOT;
+    return missing;
 }
 
 static void tell_state(struct redis_cluster *c, const char *why)
 {
     char text[LINK_WHY_BYTES + 32];
-    int  slot = missing_slot(c);
+    bool changed, was_up = c->r->up;
+    int  slot = missing_slot(c, &changed);
 
     snprintf(text, sizeof text, "slot %d: %s", slot, why);
     if (slot != REDIS_NO_SLOT)
         look_soon(c, LOOK_DOWN_MS);
     redis_set_up(c->r, slot == REDIS_NO_SLOT, text);
+    if (changed && was_up == c->r->up)
+        redis_tell_state(c->r, text);
 }
 
 /* ---- The table ------------------------------------------------------------------------ */
@@ -203,6 +221,11 @@ struct redis_node *redis_cluster_node(const struct redis *r, const struct redis_
     const struct redis_cluster *c = r->cluster;
     int slot = redis_command_slot(command->text, command->bytes);
     return slot != REDIS_NO_SLOT ? c->slots[slot] : c->members[0].node;
+}
+
+bool redis_cluster_reaches(const struct redis *r, const char *key)
+{
+    return slot_is_reached(r->cluster, redis_key_slot(key, strlen(key)));
 }
 
 struct redis_node *redis_cluster_redirect(struct redis *r, const struct redis_node *from,

@@ -39,6 +39,9 @@ void redis_tell_node(struct redis *r, struct redis_node *n, int argc, const char
 /* What servers are reached changed, or a try to reach one failed: tells the owner and the log. */
 void redis_set_up(struct redis *r, bool up, const char *why);
 
+/* As many as before are missing, but others: tells the owner. */
+void redis_tell_state(struct redis *r, const char *why);
+
 /* A part's last handle was closed. */
 void redis_part_closed(struct redis *r);
 
@@ -58,6 +61,7 @@ void redis_cluster_doubt(struct redis *r);              /* a node sees the clust
 
 /* The node for a command; NULL where none is known. */
 struct redis_node *redis_cluster_node(const struct redis *r, const struct redis_command *c);
+bool redis_cluster_reaches(const struct redis *r, const char *key);
 
 /* Where `from` sent a command: "MOVED 3999 host:port" or "ASK 3999 host:port". NULL if
  * that cannot be read or reached. */
