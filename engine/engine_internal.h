@@ -25,7 +25,7 @@ struct engine {
     char                  *cert_pem, *key_pem;
     const char           **plugin_dirs;
     char                  *shipped_dir, *sandbox_program;
-    char                  *redis_needs[3];  /* one key of each part of Redis, then NULL */
+    char                  *redis_needs[QUEUE_MAX_SHARDS + 2];   /* see engine_parts.c; then NULL */
     struct policy_ranges   private_allowed;
     struct schedule        webhook_schedule, plugin_schedule;
     struct jail            jail;
@@ -36,7 +36,7 @@ struct engine {
     struct redis          *redis;
     struct store          *store;
     struct store_follower  followers[5];    /* keys, webhooks, their gates, plugins, the end */
-    struct queue          *queue;
+    struct queues         *queues;
     struct dispatch       *dispatch;
     struct replays        *replays;
     struct http_client    *http;
@@ -65,6 +65,7 @@ MH_MUST_USE enum mh_err engine_make(struct engine *e);
 
 void engine_on_redis_state(void *engine, bool up, const char *why);
 void engine_on_joined(void *engine);
+void engine_on_shards_differ(void *engine);
 
 /* ---- engine_stop.c ---- */
 

@@ -5,6 +5,7 @@
 #include "supervisor.h"
 
 #include "base/log.h"
+#include "core/queue_layout.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -87,18 +88,20 @@ static void on_jail_known(void *arg, enum mh_err err)
 /* The queue joins only when targets are known: claims need them. */
 static void load_next(struct engine *e)
 {
-    enum { JAIL, REVISION, KEYS, ENDPOINTS, PLUGINS, DONE };
+    enum { JAIL, LAYOUT, REVISION, KEYS, ENDPOINTS, PLUGINS, DONE };
 
     e->loading = e->loaded_steps < DONE;
     switch (e->loaded_steps) {
     case JAIL:      jail_probe(&e->jail, &e->loop, e->sandbox_program, on_jail_known, e); break;
+    case LAYOUT:    queue_layout_agree(e->redis, e->settings->prefix,
+                                       (size_t)e->settings->queue_shards, on_step_loaded, e); break;
     case REVISION:  store_begin(e->store, on_step_loaded, e); break;
     case KEYS:      keys_load(e->keys, e->settings->data, on_step_loaded, e); break;
     case ENDPOINTS: endpoints_load(e->endpoints, on_step_loaded, e); break;
     case PLUGINS:   plugins_load(e->plugins, on_step_loaded, e); break;
     case DONE:
         store_follow(e->store, &e->loop, e->followers);
-        queue_redis_state(e->queue, redis_is_up(e->redis));
+        queues_join(e->queues);
         rotation_resume(e->rotation);
         break;
     }
@@ -108,21 +111,24 @@ void engine_on_joined(void *arg)
 {
     struct engine *e = arg;
 
-    tell_supervisor(e, queue_engine(e->queue));
+    if (queues_count(e->queues) == 1)       /* in each of several shards it has another name */
+        tell_supervisor(e, queue_engine(queues_at(e->queues, 0)));
     dispatch_written(e->dispatch);          /* what was unwritten may have been given up */
     if (!e->serving && !e->stopping)
         begin_serving(e);
 }
 
+void engine_on_shards_differ(void *arg) { engine_begin_stop(arg, 1); }
+
 void engine_on_redis_state(void *arg, bool up, const char *why)
 {
     struct engine *e = arg;
 
-    (void)why;
-    if (e->queue == NULL || e->loading || (e->stopping && !e->serving))
+    (void)up, (void)why;
+    if (e->queues == NULL || e->loading || (e->stopping && !e->serving))
         return;
-    if (up && !e->stopping)
+    if (!e->stopping && redis_reaches(e->redis, e->redis_needs[0]))
         load_next(e);
     else
-        queue_redis_state(e->queue, up);
+        queues_redis_state(e->queues);
 }

@@ -10,6 +10,17 @@
 
 enum { MAX_OUTBOUND = 1024 };
 
+/* A key of each part of Redis: the configuration first, then each shard of the queue. */
+static void name_needs(struct engine *e)
+{
+    _Static_assert((int)QUEUE_MAX_SHARDS < (int)REDIS_MAX_NEEDS, "redis.h takes them all");
+    size_t shards = (size_t)e->settings->queue_shards;
+
+    e->redis_needs[0] = mem_printf("%s:{c}", e->settings->prefix);
+    for (size_t i = 0; i < shards; i++)
+        e->redis_needs[1 + i] = queues_keys(e->settings->prefix, i, shards);
+}
+
 static enum mh_err start_redis(struct engine *e)
 {
     const struct settings *s = e->settings;
@@ -24,8 +35,7 @@ static enum mh_err start_redis(struct engine *e)
         if (err == MH_OK)
             url = redis_server_url(e->redis_server);
     }
-    e->redis_needs[0] = mem_printf("%s:{q}", s->prefix);
-    e->redis_needs[1] = mem_printf("%s:{c}", s->prefix);
+    name_needs(e);
     struct redis_spec spec = { .url = url, .ca_file = s->ca_file[0] ? s->ca_file : NULL,
                                .state = engine_on_redis_state, .arg = e,
                                .needs = (const char *const *)e->redis_needs,
@@ -44,21 +54,22 @@ static void make_pipeline(struct engine *e)
 
     e->store = store_new(e->redis, s->prefix);
     e->dispatch = dispatch_new();
-    queue_new(&e->loop, &(struct queue_spec){
+    queues_new(&e->loop, &(struct queue_spec){
         .redis = e->redis, .prefix = s->prefix, .keep_ms = s->retention,
         .log_entries = s->retention_count, .keep_events = s->retention_events,
         .keep_dead = s->retention_dead, .max_owned = (size_t)s->max_owned,
         .max_backlog = s->max_backlog, .alone = e->redis_server != NULL,
         .first = is_told(e, WORKER_FIRST),
         .predecessor = e->predecessor && id_valid(e->predecessor) ? e->predecessor : NULL,
-        .joined = engine_on_joined, .engine = e, .owned = dispatch_owned,
+        .joined = engine_on_joined, .differ = engine_on_shards_differ, .engine = e,
+        .owned = dispatch_owned,
         .find_target = dispatch_find_target, .dropped = dispatch_dropped,
         .written = dispatch_written,
-        .arg = e->dispatch }, &e->queue);
-    dispatch_set_queue(e->dispatch, e->queue);
+        .arg = e->dispatch }, (size_t)s->queue_shards, &e->queues);
+    dispatch_set_queues(e->dispatch, e->queues);
     e->broker = broker_new(&(struct broker_spec){ .loop = &e->loop, .http = e->http,
-        .redis = e->redis, .prefix = s->prefix, .dispatch = e->dispatch, .queue = e->queue });
-    e->replays = replays_new(&e->loop, e->queue, e->dispatch);
+        .redis = e->redis, .prefix = s->prefix, .dispatch = e->dispatch, .queues = e->queues });
+    e->replays = replays_new(&e->loop, e->queues, e->dispatch);
     list_init(&e->retired_instances);
     e->host_of_plugins = (struct instance_host){ .loop = &e->loop, .broker = e->broker,
         .jail = &e->jail, .program = e->sandbox_program, .retired = &e->retired_instances,
@@ -92,12 +103,12 @@ static void make_targets(struct engine *e)
         .watch = s->watch });
     e->rotation = rotation_new(&(struct rotation_spec){
         .loop = &e->loop, .vault = e->vault, .store = e->store, .redis = e->redis,
-        .queue = e->queue, .kinds = sealed_kinds, .own_redis = e->redis_server != NULL });
+        .queues = e->queues, .kinds = sealed_kinds, .own_redis = e->redis_server != NULL });
     e->followers[0] = (struct store_follower){ "keys", keys_heard, e->keys };
     e->followers[1] = (struct store_follower){ "webhooks", endpoints_heard, e->endpoints };
     e->followers[2] = (struct store_follower){ "gates", endpoints_heard_gate, e->endpoints };
     e->followers[3] = (struct store_follower){ "plugins", plugins_heard, e->plugins };
-    e->api = (struct api){ .loop = &e->loop, .keys = e->keys, .queue = e->queue,
+    e->api = (struct api){ .loop = &e->loop, .keys = e->keys, .queues = e->queues,
         .dispatch = e->dispatch, .replays = e->replays, .replay_rate = s->replay_rate,
         .plugins = e->plugins, .endpoints = e->endpoints,
         .broker = e->broker, .rotation = e->rotation, .redis = e->redis, .redis_server = e->redis_server,

@@ -51,8 +51,8 @@ void engine_stop_parts(struct engine *e)
         endpoints_free(e->endpoints);
     if (e->rotation != NULL)
         rotation_free(e->rotation);
-    if (e->queue != NULL)
-        queue_leave(e->queue, on_queue_left, e);
+    if (e->queues != NULL)
+        queues_leave(e->queues, on_queue_left, e);
     else
         on_queue_left(e);
 }
@@ -62,7 +62,7 @@ void engine_on_drain(struct timer *t)
     struct engine *e = container_of(t, struct engine, drain);
     size_t         attempts = e->dispatch ? dispatch_in_flight(e->dispatch) : 0;
     size_t         requests = e->server ? http_server_pending(e->server) : 0;
-    size_t         records = e->queue ? queue_unwritten(e->queue) : 0;
+    size_t         records = e->queues ? queues_unwritten(e->queues) : 0;
     bool           over = uv_now(&e->loop) >= (uint64_t)e->drain_until_ms;
 
     /* What is being loaded goes to modules that are about to end; Redis answers or is
@@ -97,8 +97,8 @@ void engine_free_parts(struct engine *e)
 {
     if (e->replays != NULL)
         replays_free(e->replays);
-    if (e->queue != NULL)
-        queue_free(e->queue);
+    if (e->queues != NULL)
+        queues_free(e->queues);
     uv_run(&e->loop, UV_RUN_DEFAULT);
     if (e->dispatch != NULL)
         dispatch_free(e->dispatch);
@@ -115,6 +115,6 @@ void engine_free_parts(struct engine *e)
     free(e->plugin_dirs);
     free(e->shipped_dir);
     free(e->sandbox_program);
-    free(e->redis_needs[0]);
-    free(e->redis_needs[1]);
+    for (size_t i = 0; e->redis_needs[i] != NULL; i++)
+        free(e->redis_needs[i]);
 }

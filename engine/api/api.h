@@ -18,7 +18,7 @@
 struct api {                                /* what handlers work on; all borrowed */
     uv_loop_t        *loop;
     struct keys      *keys;
-    struct queue     *queue;
+    struct queues    *queues;
     struct dispatch  *dispatch;
     struct replays   *replays;
     struct plugins   *plugins;

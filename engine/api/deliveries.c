@@ -29,7 +29,7 @@ void deliveries_get(struct api_call *c)
     char key[DELIVERY_KEY_BYTES];
 
     if (key_of(c, key))
-        queue_read_delivery(c->api->queue, key, on_read, c);
+        queue_read_delivery(queues_of_delivery(c->api->queues, key), key, on_read, c);
     else
         api_problem(c, MH_NOT_FOUND, not_found);
 }
@@ -50,7 +50,7 @@ void deliveries_retry(struct api_call *c)
     char key[DELIVERY_KEY_BYTES];
 
     if (key_of(c, key))
-        queue_retry(c->api->queue, key, on_retried, c);
+        queue_retry(queues_of_delivery(c->api->queues, key), key, on_retried, c);
     else
         api_problem(c, MH_NOT_FOUND, not_found);
 }
@@ -84,6 +84,6 @@ void deliveries_page(struct api_call *c, const char *org, const char *target_id)
 {
     size_t limit = (size_t)api_query_int(c, "limit", 50, 1, 200);
 
-    queue_read_log(c->api->queue, org, target_id, http_request_query(c->http, "cursor"), limit,
-                   on_page, c);
+    queue_read_log(queues_of(c->api->queues, org), org, target_id,
+                   http_request_query(c->http, "cursor"), limit, on_page, c);
 }

@@ -59,7 +59,7 @@ static void answer_accepted(struct api_call *c, const struct event *e, enum mh_e
 
     if (err == MH_CONFLICT) {
         c->data = mem_strdup(e->id);
-        queue_read_event(c->api->queue, e->org, e->id, on_duplicate, c);
+        queue_read_event(queues_of(c->api->queues, e->org), e->org, e->id, on_duplicate, c);
         return;
     }
     if (err != MH_OK) {
@@ -94,7 +94,7 @@ static void on_results(void *arg, enum mh_err err, size_t deliveries, json_t *re
 
 bool events_refuse_full(struct api_call *c)
 {
-    if (!queue_is_full(c->api->queue))
+    if (!queues_are_full(c->api->queues))
         return false;
     api_problem(c, MH_BUSY, "too many deliveries are waiting; send this event again later");
     return true;
@@ -142,7 +142,7 @@ void events_list(struct api_call *c)
     query.type = http_request_query(c->http, "event");
     query.after = http_request_query(c->http, "cursor");
     query.limit = (size_t)api_query_int(c, "limit", 50, 1, 200);
-    queue_read_events(c->api->queue, &query, on_events_read, c);
+    queue_read_events(queues_of(c->api->queues, query.org), &query, on_events_read, c);
 }
 
 /* ---- Its story -------------------------------------------------------------------------------- */
@@ -182,7 +182,7 @@ static void on_event_read(void *arg, enum mh_err err, json_t *event)
 void events_get(struct api_call *c)
 {
     if (id_valid(c->id))
-        queue_read_event(c->api->queue, c->org, c->id, on_event_read, c);
+        queue_read_event(queues_of(c->api->queues, c->org), c->org, c->id, on_event_read, c);
     else
         on_event_read(c, MH_NOT_FOUND, NULL);
 }

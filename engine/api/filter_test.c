@@ -107,7 +107,8 @@ static void read_next(struct dry_run *d)
     if (id_at(d, d->next) == NULL)
         dry_run_end(d, MH_OK);
     else
-        queue_read_event(d->call->api->queue, d->org, id_at(d, d->next), on_read, d);
+        queue_read_event(queues_of(d->call->api->queues, d->org), d->org, id_at(d, d->next), on_read,
+                         d);
 }
 
 /* ---- The newest, from the index --------------------------------------------------------- */
@@ -137,7 +138,7 @@ static void find_newest(struct dry_run *d, const char *cursor)
     struct queue_events_query query = { .org = d->org, .until_ms = CLOCK_END_MS, .after = cursor,
                                         .limit = d->newest };
 
-    queue_read_events(d->call->api->queue, &query, on_found, d);
+    queue_read_events(queues_of(d->call->api->queues, d->org), &query, on_found, d);
 }
 
 /* ---- What is asked for ------------------------------------------------------------------ */

@@ -28,16 +28,20 @@ static const char *why_away(const struct api *api)
 
 void health_ready(struct api_call *c)
 {
-    struct queue_stats stats = queue_stats(c->api->queue);
+    struct queue_stats stats = queues_stats(c->api->queues);
 
     if (c->api->draining)
         api_problem(c, MH_UNAVAILABLE, "the engine is stopping");
     else if (!c->api->ready)
         api_problem(c, MH_UNAVAILABLE, "the engine is starting");
-    else if (!redis_is_up(c->api->redis))
+    else if (stats.joined == 0 && !redis_is_up(c->api->redis))
         not_ready(c, "Redis cannot be reached", why_away(c->api));
-    else if (!stats.joined || queue_trouble(c->api->queue)[0] != '\0')
-        not_ready(c, "Redis takes nothing", queue_trouble(c->api->queue));
+    else if (stats.joined == 0 || queues_trouble(c->api->queues)[0] != '\0')
+        not_ready(c, "Redis takes nothing", queues_trouble(c->api->queues));
+    else if (stats.joined < stats.shards)   /* as all engines are: none is better than another */
+        api_answer(c, 200, json_pack("{s:s, s:i, s:i}", "status", "ready", "shards",
+                                     (int)stats.shards, "shards_away",
+                                     (int)(stats.shards - stats.joined)));
     else
         api_answer(c, 200, json_pack("{s:s}", "status", "ready"));
 }
@@ -70,7 +74,7 @@ static void write_failures(struct buf *out, const struct dispatch_counts *n)
 static void write_pipeline(struct buf *out, const struct api *api)
 {
     const struct dispatch_counts *n = dispatch_counts(api->dispatch);
-    struct queue_stats            stats = queue_stats(api->queue);
+    struct queue_stats            stats = queues_stats(api->queues);
 
     one(out, "moonhook_events_accepted_total", "counter", "Events accepted.", (double)n->accepted);
     one(out, "moonhook_events_duplicate_total", "counter",
@@ -93,13 +97,18 @@ static void write_pipeline(struct buf *out, const struct api *api)
     one(out, "moonhook_deliveries_due", "gauge", "Deliveries waiting in Redis, for now or for later.",
         (double)stats.due);
     one(out, "moonhook_events_stored", "gauge", "Events in Redis, of all orgs.", (double)stats.stored);
+    one(out, "moonhook_queue_shards", "gauge", "Shards of the queue.", (double)stats.shards);
+    one(out, "moonhook_queue_shards_joined", "gauge", "Those that take events just now.",
+        (double)stats.joined);
     if (stats.memory_bytes > 0) {           /* asked for with the heartbeats, so not known at once */
-        one(out, "moonhook_redis_memory_bytes", "gauge", "Memory that Redis uses.",
+        one(out, "moonhook_redis_memory_bytes", "gauge",
+            "Memory that Redis uses; of several masters that of the one that uses most.",
             (double)stats.memory_bytes);
-        one(out, "moonhook_redis_memory_max_bytes", "gauge", "Redis's memory limit; 0: none.",
+        one(out, "moonhook_redis_memory_max_bytes", "gauge", "Its memory limit; 0: none.",
             (double)stats.memory_max_bytes);
     }
-    one(out, "moonhook_redis_up", "gauge", "1 while Redis answers.", redis_is_up(api->redis));
+    one(out, "moonhook_redis_up", "gauge", "1 while Redis answers, all of its masters.",
+        redis_is_up(api->redis));
 }
 
 static void write_webhooks(struct buf *out, const struct api *api)

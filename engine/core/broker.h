@@ -26,7 +26,7 @@ enum {
 
 struct broker;
 struct dispatch;
-struct queue;
+struct queues;
 
 /* All borrowed, for as long as the broker lives. */
 struct broker_spec {
@@ -35,7 +35,7 @@ struct broker_spec {
     struct redis       *redis;
     const char         *prefix;             /* of Redis keys */
     struct dispatch    *dispatch;
-    struct queue       *queue;
+    struct queues      *queues;
 };
 
 /* On whose behalf: borrowed for as long as its sandbox lives. */

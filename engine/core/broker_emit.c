@@ -134,7 +134,7 @@ enum mh_err broker_emit_start(struct open_request *r, const json_t *head, const 
 {
     struct json_fault fault = { .text = "" };
 
-    if (queue_is_full(r->broker->spec.queue))
+    if (queues_are_full(r->broker->spec.queues))
         return broker_refuse(no, MH_BUSY, "too many deliveries are waiting; try again later");
     enum mh_err err = broker_emit_prepare(r->who->manifest->name, r->call, r->call->emitted + 1, head,
                                           frame, clock_now_ms(), &r->event, &fault);

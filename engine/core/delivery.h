@@ -10,6 +10,8 @@
 
 enum { DELIVERY_KEY_BYTES = 3 * MH_ID_BYTES, DELIVERY_TEXT_MAX = 2048 };
 
+struct queue;
+
 /* released: nobody tried it; it is due again, its record as it was. */
 enum verdict { VERDICT_DELIVERED, VERDICT_RETRY, VERDICT_DEAD, VERDICT_CANCELLED,
                VERDICT_RELEASED };
@@ -19,6 +21,7 @@ struct delivery {
     char           key[DELIVERY_KEY_BYTES];
     struct event  *event;                   /* counted */
     struct target *target;                  /* counted */
+    struct queue  *queue;                   /* the shard that it is of, once that owns it */
     unsigned       number;                  /* of the present attempt, from 1 */
     unsigned       round;                   /* attempts before an operator wanted it again, the
                                              * last time: the schedule goes by those since */

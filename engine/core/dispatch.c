@@ -17,7 +17,7 @@ enum { POISON_KILLS = 2,                    /* so many processes ended: it is no
 static const int64_t MAX_RETRY_AFTER_MS = 24LL * 3600 * 1000;
 
 struct dispatch {
-    struct queue          *queue;
+    struct queues         *queues;
     struct map             targets;         /* by id */
     struct target        **matched;         /* scratch of dispatch_accept */
     size_t                 matched_cap;
@@ -29,7 +29,7 @@ struct dispatch {
 
 struct dispatch *dispatch_new(void) { return mem_alloc(sizeof(struct dispatch)); }
 
-void dispatch_set_queue(struct dispatch *x, struct queue *q) { x->queue = q; }
+void dispatch_set_queues(struct dispatch *x, struct queues *qs) { x->queues = qs; }
 
 void dispatch_free(struct dispatch *x)
 {
@@ -40,17 +40,49 @@ void dispatch_free(struct dispatch *x)
 
 /* ---- Attempts --------------------------------------------------------------------- */
 
-static struct delivery *next_delivery(struct target *t)
+static struct delivery *take_first(struct target *t, struct list *line)
 {
-    struct list *node = list_pop_front(&t->first);
-    if (node == NULL)
-        node = list_pop_front(&t->retries);
-    if (node == NULL)
-        return NULL;
-    struct delivery *d = container_of(node, struct delivery, node);
+    struct delivery *d = container_of(list_pop_front(line), struct delivery, node);
+
     d->waiting = false;
     t->waiting--;
     return d;
+}
+
+static struct delivery *next_delivery(struct target *t)
+{
+    struct list *line = list_empty(&t->first) ? &t->retries : &t->first;
+
+    return list_empty(line) ? NULL : take_first(t, line);
+}
+
+/* Is the first in `line` one whose record will be written soon? What a plugin waits for may be
+ * of several shards: then those that are behind step back, so that others need not wait. */
+static bool can_begin(const struct dispatch *x, const struct target *t, struct list *line)
+{
+    bool         mixed = t->org[0] == '\0' && queues_count(x->queues) > 1;
+    struct list *node, *stepped_back = NULL;
+
+    while (!list_empty(line) && (node = line->next) != stepped_back) {
+        if (!queue_is_behind(container_of(node, struct delivery, node)->queue))
+            return true;
+        if (!mixed)
+            return false;
+        stepped_back = stepped_back != NULL ? stepped_back : node;
+        list_unlink(node);
+        list_push_back(line, node);
+    }
+    return false;
+}
+
+static struct list *line_to_begin(struct dispatch *x, struct target *t)
+{
+    if (can_begin(x, t, &t->first))
+        return &t->first;
+    if (can_begin(x, t, &t->retries))
+        return &t->retries;
+    x->held_up = true;
+    return NULL;
 }
 
 static void start_attempt(struct dispatch *x, struct delivery *d)
@@ -62,13 +94,15 @@ static void start_attempt(struct dispatch *x, struct delivery *d)
     d->target->ops->attempt(d->target, d);
 }
 
-/* The target is asked last: its yes may count (a rate). */
-static bool may_begin(struct dispatch *x, struct target *t)
+/* The delivery whose attempt begins now; NULL for none. The target is asked last: its yes may
+ * count (a rate). */
+static struct delivery *to_begin(struct dispatch *x, struct target *t)
 {
     if (t->paused || t->retired || x->quiet || t->waiting == 0 || t->in_flight >= t->max_in_flight)
-        return false;
-    x->held_up = x->held_up || queue_is_behind(x->queue);
-    return !x->held_up && (t->ops->may_begin == NULL || t->ops->may_begin(t));
+        return NULL;
+    struct list *line = line_to_begin(x, t);
+    bool may = line != NULL && (t->ops->may_begin == NULL || t->ops->may_begin(t));
+    return may ? take_first(t, line) : NULL;
 }
 
 /* An attempt may end before it returns; the loop that is running then goes on. */
@@ -78,12 +112,8 @@ static void pump(struct dispatch *x, struct target *t)
         return;
     t->pumping = true;
     target_ref(t);
-    while (may_begin(x, t)) {
-        struct delivery *d = next_delivery(t);
-        if (d == NULL)
-            break;
+    for (struct delivery *d; (d = to_begin(x, t)) != NULL;)
         start_attempt(x, d);
-    }
     t->pumping = false;
     target_unref(t);
 }
@@ -101,16 +131,17 @@ static void end_cancelled(struct dispatch *x, struct delivery *d)
     d->verdict = VERDICT_CANCELLED;
     d->next_ms = 0;
     x->counts.cancelled++;
-    queue_finish(x->queue, d);
+    queue_finish(d->queue, d);
 }
 
-/* May one more delivery wait for `t` here? Of a target that does not keep up no more
+/* May one more delivery wait for its target here? Of a target that does not keep up no more
  * than there is free room for others (I6, Q6): however many such targets there are,
  * N of them leave one part in N + 1 free, and one alone may have half. */
-static bool has_room(const struct dispatch *x, const struct target *t)
+static bool has_room(const struct delivery *d)
 {
+    const struct target *t = d->target;
     bool starts_now = !t->paused && t->waiting == 0 && t->in_flight < t->max_in_flight;
-    return starts_now || t->waiting < queue_free_places(x->queue);
+    return starts_now || t->waiting < queue_free_places(d->queue);
 }
 
 /* How many attempts at `t` ended per second, lately. */
@@ -134,10 +165,10 @@ static void park(struct dispatch *x, struct delivery *d)
     const struct target *t = d->target;
     int64_t per_s = t->pace.per_s > PARK_PER_S ? t->pace.per_s
                   : t->pace.per_s > 0 || t->paused ? PARK_PER_S : PARK_FRESH_PER_S;
-    int64_t before = (int64_t)t->waiting + queue_stats(x->queue).due;
+    int64_t before = (int64_t)t->waiting + queues_stats(x->queues).due;
 
     delivery_plan(d, PARK_MS + before * 1000 / per_s);
-    queue_release(x->queue, d);
+    queue_release(d->queue, d);
 }
 
 static void wake(const struct dispatch *x, struct target *t)
@@ -158,7 +189,7 @@ void dispatch_owned(void *arg, struct delivery *d)
     }
     wake(x, d->target);
     waiter_join(d);
-    if (!has_room(x, d->target)) {
+    if (!has_room(d)) {
         park(x, d);
         return;
     }
@@ -196,7 +227,7 @@ void dispatch_written(void *arg)
 {
     struct dispatch *x = arg;
 
-    if (!x->held_up || queue_is_behind(x->queue))
+    if (!x->held_up || queues_are_behind(x->queues))
         return;
     x->held_up = false;
     map_each(&x->targets, pump_one, x);
@@ -283,7 +314,7 @@ static void end_attempt(struct dispatch *x, struct delivery *d, struct outcome *
     delivery_add_attempt(d, o->err == MH_OK, o->facts);
     judge(x, d, o);
     log_outcome(d, o);
-    queue_finish(x->queue, d);
+    queue_finish(d->queue, d);
 }
 
 void dispatch_done(struct dispatch *x, struct delivery *d, struct outcome *o)
@@ -431,7 +462,7 @@ static void accept_for(struct dispatch *x, struct event *e, struct target *const
     struct accepting *a = mem_alloc(sizeof *a);
 
     *a = (struct accepting){ x, done, arg, count };
-    queue_accept(x->queue, e, targets, count, on_stored, a);
+    queue_accept(queues_of(x->queues, e->org), e, targets, count, on_stored, a);
 }
 
 void dispatch_accept(struct dispatch *x, struct event *e, dispatch_accepted *done, void *arg)

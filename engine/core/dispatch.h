@@ -5,7 +5,7 @@
  * that hangs keeps none of another's places. */
 #pragma once
 
-#include "core/queue.h"
+#include "core/queues.h"
 
 struct dispatch;
 
@@ -17,7 +17,7 @@ void           dispatch_written(void *arg);
 
 struct dispatch *dispatch_new(void);
 void             dispatch_free(struct dispatch *x);
-void             dispatch_set_queue(struct dispatch *x, struct queue *q);
+void             dispatch_set_queues(struct dispatch *x, struct queues *qs);
 
 /* Both take no reference; a target is removed before it is released. Removing
  * ends every delivery that waits for it as cancelled. */

@@ -1,9 +1,10 @@
 /* queue.c - the life of the queue: joining, heartbeat, claims, leaving. */
-#include "core/queue_internal.h"
+#include "core/queues.h"
 
 #include "base/clock.h"
 #include "base/embed.h"
 #include "base/log.h"
+#include "core/queue_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,15 @@ struct redis_script queue_script(const char *name)
         if (strcmp(e->name, name) == 0)
             return (struct redis_script){ .name = e->name, .source = e->text };
     abort();
+}
+
+/* Says how many shards it knows of: queue_layout.c looks at that. */
+static void new_name(struct queue *q)
+{
+    char kind[QUEUES_KIND_BYTES];
+
+    queues_engine_kind(q->spec.shards, kind);
+    id_new(kind, q->engine);
 }
 
 static void find_scripts(struct queue *q)
@@ -35,7 +45,8 @@ void queue_new(uv_loop_t *loop, const struct queue_spec *spec, struct queue **ou
     q->spec = *spec;
     q->loop = loop;
     find_scripts(q);
-    id_new("eng", q->engine);
+    q->keys = queues_keys(spec->prefix, spec->shard, spec->shards);
+    new_name(q);
     list_init(&q->accepts);
     list_init(&q->finishes);
     timer_init(&q->tick, loop, on_tick);
@@ -47,7 +58,13 @@ void queue_new(uv_loop_t *loop, const struct queue_spec *spec, struct queue **ou
 
 static void release_owned(void *value) { delivery_free(value); }
 
-static void on_trim_closed(struct timer *t) { free(container_of(t, struct queue, trim)); }
+static void on_trim_closed(struct timer *t)
+{
+    struct queue *q = container_of(t, struct queue, trim);
+
+    free(q->keys);
+    free(q);
+}
 
 static void on_flush_closed(struct timer *t)
 {
@@ -69,30 +86,30 @@ void queue_free(struct queue *q)
 
 void queue_key(struct queue *q, struct command *c, const char *name)
 {
-    command_format(c, "%s:{q}:%s", q->spec.prefix, name);
+    command_format(c, "%s:%s", q->keys, name);
 }
 
 void queue_key2(struct queue *q, struct command *c, const char *name, const char *rest)
 {
-    command_format(c, "%s:{q}:%s:%s", q->spec.prefix, name, rest);
+    command_format(c, "%s:%s:%s", q->keys, name, rest);
 }
 
 void queue_key_event_of(struct queue *q, struct command *c, const char *delivery_key)
 {
-    command_format(c, "%s:{q}:event:%.*s", q->spec.prefix, (int)strcspn(delivery_key, "~"),
-                   delivery_key);
+    command_format(c, "%s:event:%.*s", q->keys, (int)strcspn(delivery_key, "~"), delivery_key);
 }
 
 void queue_key_log(struct queue *q, struct command *c, const char *org, int org_bytes,
                    const char *target_id)
 {
-    command_format(c, "%s:{q}:log:%.*s/%s", q->spec.prefix, org_bytes, org, target_id);
+    command_format(c, "%s:log:%.*s/%s", q->keys, org_bytes, org, target_id);
 }
 
 /* ---- What is owned --------------------------------------------------------------- */
 
 void queue_own(struct queue *q, struct delivery *d)
 {
+    d->queue = q;
     map_put(&q->owned, d->key, d);
     q->spec.owned(q->spec.arg, d);
 }
@@ -103,10 +120,21 @@ void queue_disown(struct queue *q, struct delivery *d)
     delivery_free(d);
 }
 
+static size_t taken_places(const struct queue *q) { return q->owned.count + q->coming; }
+
+static size_t less(size_t of, size_t taken) { return taken < of ? of - taken : 0; }
+
 size_t queue_free_places(const struct queue *q)
 {
-    size_t taken = q->owned.count + q->coming;
-    return taken < q->spec.max_owned ? q->spec.max_owned - taken : 0;
+    size_t free_places = q->spec.max_owned, part = q->spec.max_owned / q->spec.shards;
+
+    for (size_t i = 0; i < q->spec.shards; i++) {
+        const struct queue *one = q->spec.all[i];
+        size_t taken = taken_places(one);
+        size_t kept = one->hungry && one != q && taken < part ? part : taken;
+        free_places = less(free_places, kept);
+    }
+    return free_places;
 }
 
 /* ---- Joining ------------------------------------------------------------------------ */
@@ -136,9 +164,9 @@ void queue_stale(struct queue *q, unsigned era)
     }
     free(all);
     LOG_WARN("claims_lost", "engine=%s deliveries=%zu", q->engine, count);
-    id_new("eng", q->engine);
+    new_name(q);
     q->era++;
-    q->joined = q->member = false;
+    q->joined = q->member = q->hungry = false;
     timer_start(&q->tick, 0);
 }
 
@@ -147,7 +175,7 @@ void queue_redis_state(struct queue *q, bool up)
     if (up && !q->leaving)
         timer_start(&q->tick, 0);
     else
-        q->joined = false;
+        q->joined = q->hungry = false;
 }
 
 /* ---- Heartbeat ------------------------------------------------------------------------- */
@@ -221,7 +249,7 @@ static int64_t integer_of(const redisReply *reply)
 
 static int64_t next_tick_ms(const struct queue *q, int64_t wait_ms)
 {
-    if (wait_ms < 0 || wait_ms > QUEUE_TICK_MS || q->owned.count >= q->spec.max_owned)
+    if (wait_ms < 0 || wait_ms > QUEUE_TICK_MS || queue_free_places(q) == 0)
         return QUEUE_TICK_MS;
     return wait_ms;
 }
@@ -239,6 +267,7 @@ static void take_tick(struct queue *q, const redisReply *reply)
     const redisReply *claimed = reply->element[0];
     if (claimed->type == REDIS_REPLY_ARRAY && claimed->elements > 0)
         queue_load(q, claimed);
+    q->hungry = integer_of(reply->element[1]) == 0;
     timer_start(&q->tick, next_tick_ms(q, integer_of(reply->element[1])));
     q->spec.written(q->spec.arg);           /* whom silence held up goes on */
 }
@@ -258,7 +287,7 @@ static void on_ticked(void *arg, enum mh_err err, const redisReply *reply)
         queue_stale(q, q->era);
     else {
         redis_trouble(reply != NULL && reply->str != NULL ? reply->str : "", q->trouble);
-        q->joined = false;                  /* joins again: finds the claims that got lost too */
+        q->joined = q->hungry = false;      /* joins again: finds the claims that got lost too */
         timer_start(&q->tick, QUEUE_TICK_MS);
     }
 }
@@ -304,7 +333,7 @@ static void on_tick(struct timer *t)
     struct queue  *q = container_of(t, struct queue, tick);
     struct command c;
 
-    if (q->leaving || q->ticking || !redis_is_up(q->spec.redis))
+    if (q->leaving || q->ticking || !redis_reaches(q->spec.redis, q->keys))
         return;
     q->ticking = true;
     q->tick_era = q->era;
@@ -326,10 +355,15 @@ static void on_tick(struct timer *t)
     probe(q);
 }
 
+/* What one shard gave up may be another's. */
 void queue_claim_more(struct queue *q)
 {
-    if (q->due > 0 && !q->ticking && !q->leaving)
-        timer_start(&q->tick, 0);
+    for (size_t i = 0; i < q->spec.shards; i++) {
+        struct queue *one = q->spec.all[i];
+        bool          wants = one == q ? q->due > 0 : one->hungry;
+        if (wants && !one->ticking && !one->leaving)
+            timer_start(&one->tick, 0);
+    }
 }
 
 /* ---- Leaving ----------------------------------------------------------------------------- */
@@ -358,7 +392,7 @@ const char *queue_engine(const struct queue *q) { return q->engine; }
 struct queue_stats queue_stats(const struct queue *q)
 {
     return (struct queue_stats){ q->owned.count, q->due, q->dead, q->engines, q->stored,
-                                 q->memory_bytes, q->memory_max_bytes, q->joined };
+                                 q->memory_bytes, q->memory_max_bytes, 1, q->joined };
 }
 
 const char *queue_trouble(const struct queue *q) { return q->trouble; }

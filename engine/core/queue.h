@@ -1,4 +1,6 @@
-/* queue.h - the durable queue: events, claims and records in Redis.
+/* queue.h - the durable queue: events, claims and records in Redis. A `struct queue` is one
+ * shard of it, with the events of some orgs (queues.h says which); where there is but one,
+ * it has all.
  *
  * Invariants (tests cite them):
  *  I1  An event and its whole fan-out are written by one script call (Q1): there is
@@ -20,8 +22,10 @@
  *      told 503 and delivered all the same.
  *      What was confirmed stays owned in memory until its record is confirmed;
  *      records are resent after a loss of the connection.
- *  I6  An engine holds at most max_owned deliveries; accepted ones beyond that go
- *      to the due set and are claimed when there is room (Q6).
+ *  I6  An engine holds at most max_owned deliveries, of all shards together; accepted ones
+ *      beyond that go to the due set and are claimed when there is room (Q6). A shard may have
+ *      all free places, but for those that others, who have due ones waiting, lack of an
+ *      equal part.
  *  I7  Commands per batch are constant but for one SET per event, one ZADD per org and one
  *      SET per record (Q4).
  *  I8  An event is in its org's index from its acceptance until it is forgotten, under the
@@ -35,7 +39,8 @@
  *      ended, however old it is: nothing that is due or owned loses what it is about. None
  *      has an end of its own in Redis; its producer's id stays known for 24 h (Q3).
  *
- * Keys, all with the hash tag {q} and so in one slot (Q8):
+ * Keys of a shard, all with the hash tag {q} and so in one slot (Q8). That is the only shard's;
+ * of several, {q0}, {q1} and so on stand in its place:
  *   mh:{q}:event:<org>/<event>       first line {"accepted_ms","targets":[..],"hops"?,
  *                                    "caused_by"?}, second line the envelope; empty, until it
  *                                    is 24 h old, where it was forgotten
@@ -48,7 +53,8 @@
  *   mh:{q}:due, :dead                sorted sets of delivery keys by time in ms
  *   mh:{q}:repeats                   calls of accept that met an event they knew
  *   mh:{q}:probe                     written to see whether there is memory again
- *   mh:{q}:engines                   sorted set of engines by last heartbeat
+ *   mh:{q}:engines                   sorted set of engines by last heartbeat; a name begins
+ *                                    with "eng_", and of 4 shards with "eng4_" (queue_layout.h)
  *   mh:{q}:own:<engine>              set of delivery keys
  *   mh:{q}:log:<org>/<target>        sorted set of delivery keys by time in ms: an org
  *                                    sees nothing of another's, not even in a cursor
@@ -66,6 +72,7 @@ enum {
     QUEUE_TICK_MS    = 500,
     QUEUE_BATCH      = 256,                 /* events or records in one script call */
     QUEUE_BATCH_BYTES = 4 * 1024 * 1024,
+    QUEUE_MAX_SHARDS = 64,
 };
 
 struct queue;
@@ -73,6 +80,8 @@ struct queue;
 struct queue_spec {
     struct redis *redis;
     const char   *prefix;                   /* "mh" */
+    size_t        shard, shards;            /* this is shard 0, 1, .. of so many, */
+    struct queue *const *all;               /* which are these; NULL before they are made */
     int64_t       keep_ms;                  /* events and records; at least 24 h (Q3) */
     int64_t       log_entries;
     int64_t       keep_events, keep_dead;   /* events per org; dead letters */
@@ -83,6 +92,7 @@ struct queue_spec {
     const char   *predecessor;              /* an engine that is dead for sure; or NULL. Borrowed */
     /* Redis knows this engine: events can be accepted. At the start and after a loss. */
     void        (*joined)(void *engine);
+    void        (*differ)(void *engine);    /* see queues.h */
     void         *engine;
     /* This engine now owns `d` (taken). Called for accepted and for claimed ones. */
     void        (*owned)(void *arg, struct delivery *d);
@@ -145,10 +155,7 @@ void queue_read_log(struct queue *q, const char *org, const char *target_id, con
 /* Makes it due now; MH_NOT_FOUND, MH_CONFLICT (it is under way here). */
 void queue_retry(struct queue *q, const char *key, queue_accepted *done, void *arg);
 
-/* Too much is waiting: events are to be refused with MH_BUSY (Q6). */
-bool queue_is_full(const struct queue *q);
-
-/* Deliveries that this engine has room for, besides those that it holds (I6). */
+/* Deliveries of this shard that this engine has room for, besides those that it holds (I6). */
 size_t queue_free_places(const struct queue *q);
 
 /* No more attempts should begin. So many ended without a record yet that a crash would
@@ -167,7 +174,7 @@ const char *queue_target_kind(const char *target_id);
 struct queue_stats {
     size_t  owned;
     int64_t due, dead, engines, stored, memory_bytes, memory_max_bytes;
-    bool    joined;
+    size_t  shards, joined;                 /* how many these numbers are of; how many accept */
 };
 struct queue_stats queue_stats(const struct queue *q);
 

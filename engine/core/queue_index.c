@@ -58,7 +58,7 @@ void queue_page(struct queue *q, const struct page *page, redis_done *done, void
     command_text(&c, page->after.id);
     command_format(&c, "%zu", page->most);
     command_format(&c, "%d", PAGE_BYTES);
-    command_format(&c, "%s:{q}:event:%s/", q->spec.prefix, page->org);
+    command_format(&c, "%s:event:%s/", q->keys, page->org);
     struct redis_args args = command_args(&c);
     redis_eval(q->spec.redis, &q->scripts[SCRIPT_PAGE], &args, done, arg);
     command_deinit(&c);

@@ -12,6 +12,7 @@ enum queue_script { SCRIPT_ACCEPT, SCRIPT_FINISH, SCRIPT_LEAVE, SCRIPT_LOG, SCRI
 
 struct queue {
     struct queue_spec   spec;
+    char               *keys;                   /* what its keys begin with: "mh:{q3}" */
     uv_loop_t          *loop;
     struct redis_script scripts[SCRIPT_COUNT];
     char                engine[MH_ID_BYTES];    /* this engine's present name */
@@ -20,6 +21,7 @@ struct queue {
     bool                joined;                 /* and said so since the connection came up */
     bool                leaving;
     bool                buried;                 /* what spec.predecessor held is due */
+    bool                hungry;                 /* more is due than it had room for */
     struct timer        tick, flush, trim;
     bool                ticking;                /* a tick is under way */
     unsigned            tick_era;               /* when it was sent */
@@ -40,7 +42,7 @@ struct queue {
 /* The script of this file name in core/redis/. */
 struct redis_script queue_script(const char *name);
 
-/* "mh:{q}:NAME" as the next argument. */
+/* "mh:{q}:NAME" as the next argument, with the hash tag of this shard. */
 void queue_key(struct queue *q, struct command *c, const char *name);
 void queue_key2(struct queue *q, struct command *c, const char *name, const char *rest);
 
@@ -61,7 +63,7 @@ void queue_disown(struct queue *q, struct delivery *d);     /* forgets and frees
 void queue_stale(struct queue *q, unsigned era);
 void queue_flush(struct timer *flush);                      /* sends what waits, in batches */
 void queue_trim(struct timer *trim);
-void queue_claim_more(struct queue *q);                     /* there is room again */
+void queue_claim_more(struct queue *q);                     /* there is room again, for all shards */
 void queue_load(struct queue *q, const redisReply *keys);   /* claimed keys to deliveries */
 
 /* ---- Stored events --------------------------------------------------------------- */

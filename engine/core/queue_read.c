@@ -108,7 +108,7 @@ static void on_target_looked_up(void *arg, enum mh_err err, const redisReply *re
         LOG_DEBUG("claim_over", "delivery=%s", u->key);
     else if (err == MH_OK && reply->type == REDIS_REPLY_INTEGER && reply->integer == 0)
         cancel(u->q, u->key, json_incref(u->record), u->type, "the target was removed");
-    else if (err == MH_OK)
+    else if (err != MH_CANCELLED)           /* known, or the configuration is away just now */
         end_claim(u->q, u->key, "", "release", UNKNOWN_TARGET_MS);
     json_decref(u->record);
     free(u);
@@ -394,7 +394,7 @@ static void get_event(struct queue *q, const char *org, const char *event_id, re
 
     command_init(&c);
     command_text(&c, "GET");
-    command_format(&c, "%s:{q}:event:%s/%s", q->spec.prefix, org, event_id);
+    command_format(&c, "%s:event:%s/%s", q->keys, org, event_id);
     struct redis_args args = command_args(&c);
     redis_send(q->spec.redis, &args, done, arg);
     command_deinit(&c);

@@ -140,7 +140,7 @@ static void on_accepted(void *arg, enum mh_err err, const redisReply *reply)
 
 static void add_event_key(struct queue *q, struct command *c, const struct event *e)
 {
-    command_format(c, "%s:{q}:event:%s/%s", q->spec.prefix, e->org, e->id);
+    command_format(c, "%s:event:%s/%s", q->keys, e->org, e->id);
 }
 
 /* Of an emitted event: it outlives this engine, or a loop would begin anew with the next. */
@@ -250,12 +250,6 @@ void queue_accept(struct queue *q, struct event *event, struct target *const *ta
     list_push_back(&q->accepts, &a->node);
     q->accept_count++;
     flush_soon(q);
-}
-
-bool queue_is_full(const struct queue *q)
-{
-    return q->due + (int64_t)q->owned.count >= q->spec.max_backlog ||
-           q->accept_count >= q->spec.max_owned;
 }
 
 bool queue_is_behind(const struct queue *q)
@@ -386,7 +380,7 @@ void queue_flush(struct timer *flush)
 {
     struct queue *q = container_of(flush, struct queue, flush);
 
-    bool away = q->leaving || !q->joined || !redis_is_up(q->spec.redis);
+    bool away = q->leaving || !q->joined || !redis_reaches(q->spec.redis, q->keys);
 
     if (away || q->trouble[0] != '\0')
         refuse_accepts(q);

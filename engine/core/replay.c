@@ -16,6 +16,7 @@ enum { TAKE_MS = 1000, TAKE_MOST = 16,
 
 struct walk {
     struct replays *owner;
+    struct queue   *queue;
     char            id[MH_ID_BYTES], org[EVENT_ORG_BYTES], target_id[MH_ID_BYTES];
     int64_t         since_ms, until_ms, rate;
     bool            dry, busy;              /* busy: a command is under way */
@@ -72,6 +73,7 @@ static void begin(struct replays *rs, const char *id, const json_t *fields)
         return;
     w = mem_alloc(sizeof *w);
     w->owner = rs;
+    w->queue = replay_queue(rs, id);
     w->at = at;
     snprintf(w->id, sizeof w->id, "%s", id);
     copy_text(w->org, sizeof w->org, fields, "org");
@@ -146,15 +148,15 @@ static void on_step(void *arg, enum mh_err err, const redisReply *reply)
         return;
     }
     if (!w->dry && reply->integer > 0) {
-        w->owner->queue->due += reply->integer;
-        queue_claim_more(w->owner->queue);
+        w->queue->due += reply->integer;
+        queue_claim_more(w->queue);
     }
     timer_start(&w->pace, w->dry ? 0 : reply->integer * 1000 / (w->rate > 0 ? w->rate : 1));
 }
 
 static void add_step_keys(struct walk *w, struct command *c, const struct choice *choice)
 {
-    struct queue *q = w->owner->queue;
+    struct queue *q = w->queue;
 
     command_format(c, "%zu", 5 + 2 * choice->count);
     queue_key2(q, c, "replay", w->id);
@@ -170,7 +172,7 @@ static void add_step_keys(struct walk *w, struct command *c, const struct choice
 
 static void send_step(struct walk *w, const struct choice *choice)
 {
-    struct queue  *q = w->owner->queue;
+    struct queue  *q = w->queue;
     struct command c;
     char           at[PLACE_BYTES], behind[PLACE_BYTES];
 
@@ -238,7 +240,7 @@ static void on_target_looked_up(void *arg, enum mh_err err, const redisReply *re
 
 static void look_up_target(struct walk *w)
 {
-    struct queue *q = w->owner->queue;
+    struct queue *q = w->queue;
 
     w->busy = true;
     redis_sendf(q->spec.redis, on_target_looked_up, w, "HEXISTS %s:{c}:%ss %s", q->spec.prefix,
@@ -248,13 +250,13 @@ static void look_up_target(struct walk *w)
 /* Why it may not go on just now; NULL: it may. */
 static const char *held_by(const struct walk *w, struct target *t)
 {
-    const struct queue *q = w->owner->queue;
+    struct queue_stats stats = queues_stats(w->owner->queues);
 
     if (w->dry)
         return NULL;
     if (!t->ops->active(t))
         return "the target is not active";
-    if (q->due + (int64_t)q->owned.count >= q->spec.max_backlog / 2)
+    if (stats.due + (int64_t)stats.owned >= w->queue->spec.max_backlog / 2)
         return "the backlog is half full";
     return NULL;
 }
@@ -262,17 +264,16 @@ static const char *held_by(const struct walk *w, struct target *t)
 /* Says so, and leaves it to the next look for jobs, which sees whether it was cancelled. */
 static void hold(struct walk *w, const char *why)
 {
-    struct queue *q = w->owner->queue;
+    struct queue *q = w->queue;
 
     if (!w->held)
-        redis_sendf(q->spec.redis, NULL, NULL, "HSET %s:{q}:replay:%s held %s", q->spec.prefix,
-                    w->id, why);
+        redis_sendf(q->spec.redis, NULL, NULL, "HSET %s:replay:%s held %s", q->keys, w->id, why);
     forget(w);
 }
 
 static void next_page(struct walk *w)
 {
-    struct queue  *q = w->owner->queue;
+    struct queue  *q = w->queue;
     struct target *t = target_of(w);
     struct page    page = { .org = w->org, .up = true, .since_ms = w->since_ms,
                             .until_ms = w->until_ms, .after = w->at, .most = PAGE };
@@ -293,9 +294,10 @@ static void next_page(struct walk *w)
 
 static void on_taken(void *arg, enum mh_err err, const redisReply *reply)
 {
-    struct replays *rs = arg;
+    struct replay_shard *s = arg;
+    struct replays      *rs = s->owner;
 
-    rs->taking = false;
+    s->taking = false;
     if (rs->stopped)
         return;
     bool array = err == MH_OK && reply->type == REDIS_REPLY_ARRAY;
@@ -305,56 +307,74 @@ static void on_taken(void *arg, enum mh_err err, const redisReply *reply)
             begin(rs, reply->element[i]->str, fields);
         json_decref(fields);
     }
-    timer_start(&rs->take, rs->again ? 0 : TAKE_MS);
-    rs->again = false;
+    timer_start(&s->take, s->again ? 0 : TAKE_MS);
+    s->again = false;
 }
 
-void replay_look(struct replays *rs)
+struct queue *replay_queue(const struct replays *rs, const char *id)
 {
-    rs->again = rs->taking;
-    timer_hasten(&rs->take, 0);
+    return queues_of(rs->queues, id);
+}
+
+void replay_look(struct replays *rs, const char *id)
+{
+    struct replay_shard *s = &rs->shards[replay_queue(rs, id)->spec.shard];
+
+    s->again = s->taking;
+    timer_hasten(&s->take, 0);
 }
 
 static void on_take(struct timer *t)
 {
-    struct replays *rs = container_of(t, struct replays, take);
-    struct command  c;
+    struct replay_shard *s = container_of(t, struct replay_shard, take);
+    struct queue        *q = s->queue;
+    struct command       c;
 
-    if (rs->stopped || rs->taking)
+    if (s->owner->stopped || s->taking)
         return;
-    if (!rs->queue->joined) {
-        timer_start(&rs->take, TAKE_MS);
+    if (!q->joined) {
+        timer_start(&s->take, TAKE_MS);
         return;
     }
-    rs->taking = true;
+    s->taking = true;
     command_init(&c);
     command_text(&c, "2");
-    queue_key2(rs->queue, &c, "replays", "open");
-    queue_key(rs->queue, &c, "engines");
-    command_text(&c, rs->queue->engine);
-    queue_key2(rs->queue, &c, "replay", "");
+    queue_key2(q, &c, "replays", "open");
+    queue_key(q, &c, "engines");
+    command_text(&c, q->engine);
+    queue_key2(q, &c, "replay", "");
     command_format(&c, "%d", TAKE_MOST);
     struct redis_args args = command_args(&c);
-    redis_eval(rs->queue->spec.redis, &rs->scripts[REPLAY_TAKE], &args, on_taken, rs);
+    redis_eval(q->spec.redis, &s->owner->scripts[REPLAY_TAKE], &args, on_taken, s);
     command_deinit(&c);
 }
 
 /* ---- Life --------------------------------------------------------------------------------------- */
 
-struct replays *replays_new(uv_loop_t *loop, struct queue *q, struct dispatch *dispatch)
+static void begin_looking(struct replays *rs, struct queue *q)
+{
+    struct replay_shard *s = &rs->shards[rs->shard_count++];
+
+    s->owner = rs;
+    s->queue = q;
+    timer_init(&s->take, rs->loop, on_take);
+    timer_start(&s->take, TAKE_MS);
+}
+
+struct replays *replays_new(uv_loop_t *loop, struct queues *qs, struct dispatch *dispatch)
 {
     static const char *const names[REPLAY_SCRIPTS] = { "replay_create.lua", "replay_take.lua",
                                                        "replay.lua", "replay_end.lua" };
     struct replays *rs = mem_alloc(sizeof *rs);
 
     rs->loop = loop;
-    rs->queue = q;
+    rs->queues = qs;
     rs->dispatch = dispatch;
     for (int i = 0; i < REPLAY_SCRIPTS; i++)
         rs->scripts[i] = queue_script(names[i]);
     list_init(&rs->asking);
-    timer_init(&rs->take, loop, on_take);
-    timer_start(&rs->take, TAKE_MS);
+    for (size_t i = 0; i < queues_count(qs); i++)
+        begin_looking(rs, queues_at(qs, i));
     return rs;
 }
 
@@ -369,12 +389,24 @@ void replays_stop(struct replays *rs)
     struct walk *w;
 
     rs->stopped = true;
-    timer_stop(&rs->take);
+    for (size_t i = 0; i < rs->shard_count; i++)
+        timer_stop(&rs->shards[i].take);
     while (map_each(&rs->running, first_of, &w) != 0)
         forget(w);
     replay_answer_all(rs);
 }
 
-static void on_closed(struct timer *t) { free(container_of(t, struct replays, take)); }
+static void on_closed(struct timer *t)
+{
+    struct replays *rs = container_of(t, struct replay_shard, take)->owner;
 
-void replays_free(struct replays *rs) { timer_close(&rs->take, on_closed); }
+    if (--rs->open_shards == 0)
+        free(rs);
+}
+
+void replays_free(struct replays *rs)
+{
+    rs->open_shards = rs->shard_count;
+    for (size_t i = 0; i < rs->shard_count; i++)
+        timer_close(&rs->shards[i].take, on_closed);
+}

@@ -8,18 +8,22 @@
  * second; it holds while the backlog is half full or its target is not active. A dry run
  * takes the same steps, which then only count.
  *
+ * A replay is in its org's shard, and so is all that it reads and makes due. Its id is chosen
+ * so that queues_of() finds that shard by it as it does by the org.
+ *
  * In Redis:  mh:{q}:replay:<id>       hash: the job
  *            mh:{q}:replays:open      hash of running ones: id to <org>/<target>
  *            mh:{q}:replays:<org>/    sorted set of ids by creation: the org's list */
 #pragma once
 
-#include "core/queue.h"
+#include "core/queues.h"
 
-enum { REPLAY_MAX_RATE = 10000, REPLAY_MAX_OPEN = 100, REPLAY_MAX_LISTED = 200 };
+enum { REPLAY_MAX_RATE = 10000, REPLAY_MAX_LISTED = 200,
+       REPLAY_MAX_OPEN = 100 };             /* per shard */
 
 struct replays;
 
-struct replays *replays_new(uv_loop_t *loop, struct queue *q, struct dispatch *dispatch);
+struct replays *replays_new(uv_loop_t *loop, struct queues *qs, struct dispatch *dispatch);
 void            replays_stop(struct replays *rs);       /* takes no further step */
 void            replays_free(struct replays *rs);
 

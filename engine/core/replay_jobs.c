@@ -140,8 +140,9 @@ static void on_read(void *arg, enum mh_err err, const redisReply *reply)
 
 static void read_job(struct replays *rs, const char *id, redis_done *done, void *arg)
 {
-    redis_sendf(rs->queue->spec.redis, done, arg, "HGETALL %s:{q}:replay:%s",
-                rs->queue->spec.prefix, id);
+    const struct queue *q = replay_queue(rs, id);
+
+    redis_sendf(q->spec.redis, done, arg, "HGETALL %s:replay:%s", q->keys, id);
 }
 
 void replays_read(struct replays *rs, const char *org, const char *id, replays_done *done, void *arg)
@@ -214,7 +215,7 @@ static void on_created(void *arg, enum mh_err err, const redisReply *reply)
         ask_end(a, MH_CONFLICT, json_pack("{s:o}", "detail", json_sprintf(
             "replay %s to this target is still running; it can be cancelled", said)));
     } else {
-        replay_look(a->owner);
+        replay_look(a->owner, a->id);
         if (a->dry_run)
             wait_for_dry_run(a);
         else
@@ -241,20 +242,28 @@ static void add_create_arguments(const struct queue *q, struct command *c,
     command_format(c, "%lld", (long long)spec->rate);
 }
 
+/* One that leads to the org's shard: one of as many as there are shards does. */
+static void new_id(const struct replays *rs, const struct queue *q, char id[MH_ID_BYTES])
+{
+    do
+        id_new("rpl", id);
+    while (replay_queue(rs, id) != q);
+}
+
 void replays_create(struct replays *rs, const struct replay_spec *spec, replays_done *done, void *arg)
 {
-    struct queue  *q = rs->queue;
+    struct queue  *q = queues_of(rs->queues, spec->org);
     struct command c;
     char           id[MH_ID_BYTES];
 
-    id_new("rpl", id);
+    new_id(rs, q, id);
     struct ask *a = ask_new(rs, spec->org, id, done, arg);
     a->dry_run = spec->dry_run;
     command_init(&c);
     command_text(&c, "5");
     queue_key2(q, &c, "replay", id);
     queue_key2(q, &c, "replays", "open");
-    command_format(&c, "%s:{q}:replays:%s/", q->spec.prefix, spec->org);
+    command_format(&c, "%s:replays:%s/", q->keys, spec->org);
     queue_key2(q, &c, "events", spec->org);
     queue_key(q, &c, "engines");
     command_text(&c, q->engine);
@@ -328,12 +337,12 @@ static void on_ids(void *arg, enum mh_err err, const redisReply *reply)
 
 void replays_list(struct replays *rs, const char *org, replays_done *done, void *arg)
 {
-    struct listing *l = mem_alloc(sizeof *l);
+    const struct queue *q = queues_of(rs->queues, org);
+    struct listing     *l = mem_alloc(sizeof *l);
 
     *l = (struct listing){ .owner = rs, .ids = json_array(), .items = json_array(), .done = done,
                            .arg = arg };
-    redis_sendf(rs->queue->spec.redis, on_ids, l, "ZREVRANGE %s:{q}:replays:%s/ 0 -1",
-                rs->queue->spec.prefix, org);
+    redis_sendf(q->spec.redis, on_ids, l, "ZREVRANGE %s:replays:%s/ 0 -1", q->keys, org);
 }
 
 /* ---- Ending one ------------------------------------------------------------------------------- */
@@ -342,25 +351,26 @@ void replays_list(struct replays *rs, const char *org, replays_done *done, void 
 static void send_end(struct replays *rs, const char *id, const char *state, const char *why,
                      const char *org, const char *engine, redis_done *done, void *arg)
 {
+    struct queue  *q = replay_queue(rs, id);
     struct command c;
 
     command_init(&c);
     command_text(&c, "2");
-    queue_key2(rs->queue, &c, "replay", id);
-    queue_key2(rs->queue, &c, "replays", "open");
+    queue_key2(q, &c, "replay", id);
+    queue_key2(q, &c, "replays", "open");
     command_text(&c, id);
     command_text(&c, state);
     command_text(&c, why);
     command_text(&c, org);
     command_text(&c, engine);
     struct redis_args args = command_args(&c);
-    redis_eval(rs->queue->spec.redis, &rs->scripts[REPLAY_END], &args, done, arg);
+    redis_eval(q->spec.redis, &rs->scripts[REPLAY_END], &args, done, arg);
     command_deinit(&c);
 }
 
 void replay_end(struct replays *rs, const char *id, const char *state, const char *why)
 {
-    send_end(rs, id, state, why, "", rs->queue->engine, NULL, NULL);
+    send_end(rs, id, state, why, "", replay_queue(rs, id)->engine, NULL, NULL);
 }
 
 static void on_cancelled(void *arg, enum mh_err err, const redisReply *reply)

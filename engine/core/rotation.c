@@ -302,7 +302,7 @@ void rotation_run(struct rotation *r, rotation_done *done, void *arg)
                "FORMER the present key, then do this again");
     else if (!redis_is_up(r->spec.redis))
         refuse(done, arg, MH_UNAVAILABLE, "Redis cannot be reached; nothing was changed");
-    else if (!vault_is_given(v) && queue_stats(r->spec.queue).engines > 1)
+    else if (!vault_is_given(v) && queues_stats(r->spec.queues).engines > 1)
         /* Each has its master.key in memory, and would go on sealing under that. */
         refuse(done, arg, MH_CONFLICT, "other engines use this Redis: start all of them with "
                "MOONHOOK_MASTER_KEY=NEW,FORMER (FORMER is in master.key), or one alone, then do this "

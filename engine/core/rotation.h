@@ -13,7 +13,7 @@
  * opens nothing of today's disk; another Redis is its operator's. */
 #pragma once
 
-#include "core/queue.h"
+#include "core/queues.h"
 #include "core/store.h"
 #include "core/vault.h"
 
@@ -31,7 +31,7 @@ struct rotation_spec {
     struct vault               *vault;
     struct store               *store;
     struct redis               *redis;
-    const struct queue         *queue;      /* knows how many engines there are */
+    const struct queues        *queues;     /* knows how many engines there are */
     const struct rotation_kind *kinds;      /* `kind` NULL at the end */
     bool                        own_redis;  /* its append-only file is written anew */
 };

@@ -35,6 +35,9 @@
       "memory limit of the managed Redis; 0: none")                                                \
     X(redis_server, TEXT, "redis-server", "redis-server", 0, 0, "PROGRAM",                         \
       "the program that is the managed Redis")                                                     \
+    X(queue_shards, COUNT, "queue-shards", "1", 1, 64, "N",                                        \
+      "parts of the queue, by org, each with a slot of a Redis Cluster; on one Redis more than 1 " \
+      "only cost commands")                                                                        \
     X(prefix, TEXT, "prefix", "mh", 0, 0, "WORD", "first part of every key in Redis")              \
     X(plugins, LIST, "plugins", "", 0, 0, "DIR",                                                   \
       "a folder of plugin folders, besides the shipped ones")                                      \

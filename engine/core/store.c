@@ -25,6 +25,7 @@ struct store *store_new(struct redis *redis, const char *prefix)
 
     s->redis = redis;
     s->prefix = prefix;
+    s->keys = mem_printf("%s:{c}", prefix);
     id_new("eng", s->engine);
     find_script(&s->put, "put.lua");
     find_script(&s->replace, "replace.lua");
@@ -33,7 +34,11 @@ struct store *store_new(struct redis *redis, const char *prefix)
     return s;
 }
 
-void store_free(struct store *s) { free(s); }
+void store_free(struct store *s)
+{
+    free(s->keys);
+    free(s);
+}
 
 void store_key(const struct store *s, struct command *c, const char *name)
 {

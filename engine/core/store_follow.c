@@ -194,7 +194,7 @@ static void on_look(struct timer *timer)
 {
     struct store *s = container_of(timer, struct store, look);
 
-    if (redis_is_up(s->redis))
+    if (redis_reaches(s->redis, s->keys))
         look(s, on_revision, s);
     else
         look_again(s);

@@ -9,6 +9,7 @@
 struct store {
     struct redis       *redis;
     const char         *prefix;
+    char               *keys;               /* what its keys begin with: "mh:{c}" */
     char                engine[MH_ID_BYTES];    /* among those that look */
     struct redis_script put, replace, look_script, agree_script;
     int64_t             known;              /* revision up to which memory has seen all */
