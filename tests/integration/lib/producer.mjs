@@ -9,9 +9,11 @@ export class Producer {
   refused = 0;
   #stopped = false;
   #lines = [];
+  #org;
 
   // `lines` events are under way at once, to any of the engines in turn.
-  start(engines, { name = 'own', lines = 4 } = {}) {
+  start(engines, { name = 'own', lines = 4, org } = {}) {
+    this.#org = org;
     this.#lines = Array.from({ length: lines }, (_, n) =>
       this.#run(engines[n % engines.length], `${name}-${n}`));
     return this;
@@ -23,11 +25,17 @@ export class Producer {
   }
 
   async #send(engine, id) {
-    const body = JSON.stringify({ event: 'alert', id, data: { id } });
+    const body = JSON.stringify({ event: 'alert', id, org_id: this.#org, data: { id } });
     const got = await engine.send('POST', '/api/events', { body, ms: ANSWER_MS }).catch(() => null);
     if (got?.status === 202) this.accepted.set(id, Date.now());
     else this.refused++;
     return got?.status === 202;
+  }
+
+  // The longest time within which none was accepted, from `since` to `until`, in ms.
+  longestPause(since, until) {
+    const times = [...this.accepted.values()].filter((at) => at > since && at < until).sort((a, b) => a - b);
+    return Math.max(...[...times, until].map((at, n) => at - (times[n - 1] ?? since)));
   }
 
   // Ends when what is under way was answered.

@@ -84,13 +84,13 @@ export class Watched {
   }
 }
 
-// Three masters with a replica each.
+// Three masters with a replica each. One that is lost does not stop the others.
 export class Cluster {
   async start() {
     this.nodes = [];
     for (let i = 0; i < 6; i++)
       this.nodes.push(await new Redis([...REPLICA, '--cluster-enabled', 'yes', '--cluster-port',
-        String(await freePort()), '--cluster-node-timeout', '1500']).start());
+        String(await freePort()), '--cluster-node-timeout', '1500', '--cluster-require-full-coverage', 'no']).start());
     await this.manage('create', ...this.nodes.map((n) => n.name), '--cluster-replicas', '1', '--cluster-yes');
     await eventually(async () => (await Promise.all(this.nodes.map((n) => n.cli('cluster', 'info'))))
       .every((t) => t.includes('cluster_state:ok')), 'a cluster that is whole');
@@ -116,6 +116,13 @@ export class Cluster {
     const ranges = JSON.parse(await node.cli('--json', 'cluster', 'slots'));
     const range = ranges.find(([first, last]) => first <= slot && slot <= last);
     return this.nodes.find((n) => n.port === range?.[2][1]);
+  }
+
+  // A replica that is in step with this master.
+  async replicaOf(master) {
+    const port = await eventually(async () =>
+      (await master.cli('info', 'replication')).match(/slave0:ip=[^,]*,port=(\d+),state=online/)?.[1], 'a replica');
+    return this.nodes.find((n) => String(n.port) === port);
   }
 
   async idOf(node) { return node.cli('cluster', 'myid'); }
