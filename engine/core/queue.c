@@ -228,6 +228,7 @@ static void on_joined(struct queue *q)
     struct command c;
 
     q->joined = q->member = true;
+    q->trouble[0] = '\0';
     LOG_INFO("queue_joined", "engine=%s owned=%zu due=%lld shard=%zu", q->engine, q->owned.count,
              (long long)q->due, q->spec.shard);
     command_init(&c);

@@ -76,6 +76,7 @@ static void on_agreed(void *arg, enum mh_err err)
         qs->spec.differ(qs->spec.engine);
     } else if (err == MH_OK && !qs->told) {
         qs->told = true;
+        timer_stop(&qs->patience);
         qs->spec.joined(qs->spec.engine);
     } else if (!qs->told) {
         timer_start(&qs->patience, AGREE_AGAIN_MS);

@@ -105,7 +105,7 @@
     X(retention_events, COUNT, "retention-events", "1000000", 10, 1LL << 40, "N",                  \
       "events kept per org; older ones go when their deliveries have ended")                       \
     X(retention_dead, COUNT, "retention-dead", "100000", 10, 1LL << 40, "N",                       \
-      "dead letters counted as such; older ones are kept as other deliveries are")                 \
+      "dead letters counted as such, per shard; older ones are kept as other deliveries are")      \
     X(replay_rate, COUNT, "replay-rate", "100", 1, 10000, "N",                                     \
       "deliveries a second of a replay that does not name its rate")                               \
     X(drain_timeout, DURATION, "drain-timeout", "10s", 0, 600000, "DURATION",                      \

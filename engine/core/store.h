@@ -2,7 +2,8 @@
  *
  * One hash per kind, "mh:{c}:<kind>", id to JSON. Secrets in it are sealed by the
  * vault before they come here. Each engine holds it all in memory and writes
- * through; what Redis did not confirm did not happen.
+ * through; what Redis did not confirm did not happen. "mh:{c}:shards" is
+ * queue_layout.h's.
  *
  * Several engines agree by "mh:{c}:changes": what changed, by revision. Each looks for
  * revisions that it has not seen five times a second (STORE_LOOK_MS) and is told the

@@ -220,6 +220,24 @@ describe('an engine that is killed', () => {
   });
 });
 
+test('an engine that is killed finds what it held in each shard of its own Redis (Q2)', async () => {
+  const orgs = orgsOf(SHARDS), engine = await new Engine({ flags: ['--queue-shards', String(SHARDS)] }).start();
+  let open;
+  const gate = new Promise((resolve) => { open = () => resolve({}); });
+  receiver.answer = () => gate;
+  for (const org of orgs) await engine.webhook(receiver.url, { org_id: org, concurrency: 1 });
+  const sent = [];
+  for (const org of orgs) sent.push(...await send(engine, org, 20));
+  await receiver.got(SHARDS);
+  await engine.kill();
+  open();
+  await engine.start();
+  await receiver.until((all) => new Set(idsOf(all)).size === sent.length, 'every event');
+  await engine.idle();
+  assert.ok(receiver.requests.length <= sent.length + SHARDS, 'only what was under way is repeated');
+  await engine.stop();
+});
+
 describe('the number of shards', () => {
   const redis = new Redis();
   const engine = (shards) => new Engine({ flags: flagsOf(redis, shards), env: MASTER_KEY });
@@ -274,6 +292,23 @@ describe('the number of shards', () => {
     test(`is not changed from ${from} to ${to} while an engine goes by the former`, async () => {
       await started(from, () => refused(to, from));
     });
+
+  test('is changed behind a queue that was drained and deleted as docs/redis.md says', async () => {
+    const [org] = orgsOf(3).slice(-1);
+    await started(3, async (one) => {
+      await one.webhook(receiver.url, { org_id: org });
+      await one.event('alert', {}, { org_id: org });
+      await receiver.got(1);
+      await eventually(async () => await one.metric('moonhook_deliveries_pending') === 0, 'a drained queue');
+    });
+    await refused(4, 3);
+    await redis.cli('unlink', ...await keys(redis, 'mh:{q*}:*'));
+    await started(4, async (one) => {
+      assert.equal((await one.get(`/api/webhooks?org_id=${org}`)).json.items.length, 1, 'the configuration stays');
+      await one.event('alert', {}, { org_id: org });
+      await receiver.got(2);
+    });
+  });
 
   test('is agreed on by workers that start together', async () => {
     await started(3);
