@@ -343,8 +343,8 @@ static void on_forgotten(void *arg, enum mh_err err, const redisReply *reply)
     if (err == MH_OK)
         LOG_INFO("store_forgotten", "plugin=%s orgs=%lld", f->plugin, (long long)reply->integer);
     else
-        LOG_ERROR("store_not_forgotten", "plugin=%s error=%s do=\"install and uninstall it again\"",
-                  f->plugin, err_code(err));
+        LOG_WARN("store_not_forgotten", "plugin=%s error=%s next=\"it is tried again\"", f->plugin,
+                 err_code(err));
     f->done(f->arg, err == MH_OK ? MH_OK : MH_UNAVAILABLE);
     free(f);
 }

@@ -12,6 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool in_use(void *arg, const char *name)
+{
+    const struct plugins *ps = arg;
+    return map_get(&ps->entries, name) != NULL;
+}
+
 struct plugins *plugins_new(const struct plugins_spec *spec)
 {
     struct plugins *ps = mem_alloc(sizeof *ps);
@@ -19,6 +25,9 @@ struct plugins *plugins_new(const struct plugins_spec *spec)
     ps->spec.plugin.starts = &ps->starts;
     start_line_init(&ps->starts);
     list_init(&ps->ops);
+    ps->leftovers = leftovers_new(&(struct leftovers_spec){
+        .loop = spec->plugin.host->loop, .store = spec->store, .broker = spec->plugin.host->broker,
+        .in_use = in_use, .arg = ps });
     return ps;
 }
 
@@ -37,6 +46,7 @@ void plugins_free(struct plugins *ps)
     start_line_close(&ps->starts);
     while (!list_empty(&ps->ops))
         plugins_orphan(container_of(ps->ops.next, struct op, node));
+    leftovers_free(ps->leftovers);
     map_clear(&ps->entries, plugins_entry_free);
     free(ps);
 }
@@ -130,6 +140,8 @@ static void on_loaded(void *arg, enum mh_err err, json_t *all)
     if (err == MH_OK)
         json_object_foreach(all, name, stored)
             plugins_load_one(l->ps, name, stored);
+    if (err == MH_OK)
+        leftovers_begin(l->ps->leftovers);
     l->done(l->arg, err);
     free(l);
 }

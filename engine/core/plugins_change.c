@@ -105,6 +105,29 @@ static bool permissions_within(const struct manifest *now, const struct manifest
     return true;
 }
 
+static void on_prepared(void *arg, enum mh_err err)
+{
+    struct op *op = arg;
+
+    if (plugins_is_orphan(op))
+        return;
+    op->prepared = err == MH_OK;
+    if (err == MH_OK)
+        try_version(op);
+    else
+        plugins_refuse(op, err, err == MH_CONFLICT ? "another engine installs '%s', or forgets what an "
+                       "earlier one stored; try again in some seconds" : "Redis could not be asked what an "
+                       "earlier '%s' stored; nothing was changed", op->entry->name);
+}
+
+/* What an earlier plugin of its name stored is not its own. */
+static void prepare_store(struct op *op)
+{
+    if (leftovers_prepare(op->ps->leftovers, op->entry->name, on_prepared, op) != MH_OK)
+        plugins_refuse(op, MH_CONFLICT, "what an earlier '%s' stored is being forgotten; try again in a "
+                       "moment", op->entry->name);
+}
+
 static enum mh_err reserve_name(struct op *op, const char *name)
 {
     if (map_get(&op->ps->entries, name) != NULL)
@@ -127,10 +150,14 @@ static void check_manifest(struct op *op)
                    "config to change it" : "there is no room for '%s'", m->name);
             return;
         }
-    } else if (strcmp(m->name, op->entry->name) != 0) {
+        prepare_store(op);
+        return;
+    }
+    if (strcmp(m->name, op->entry->name) != 0) {
         plugins_refuse(op, MH_CONFLICT, "the plugin now calls itself '%s'", m->name);
         return;
-    } else if (!permissions_within(m, &plugin_version(op->entry->plugin)->manifest)) {
+    }
+    if (!permissions_within(m, &plugin_version(op->entry->plugin)->manifest)) {
         plugins_refuse(op, MH_FORBIDDEN, "the new version wants more permissions than were approved; "
                "uninstall it and install it again to approve them");
         return;

@@ -74,6 +74,7 @@ bool plugins_heard(void *arg, const char *name, const json_t *stored)
     if (stored == NULL && e != NULL) {
         map_remove(&ps->entries, name);
         plugins_entry_free(e);
+        instance_stop_retired_of(ps->spec.plugin.host, name);   /* they could store something yet */
     } else if (stored != NULL && e != NULL) {
         follow_record(ps, e, stored);
     } else if (stored != NULL) {

@@ -5,7 +5,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
-#include "core/broker_store.h"
+#include "core/leftovers.h"
 #include "core/plugins.h"
 
 struct entry {
@@ -20,6 +20,7 @@ struct plugins {
     struct map          entries;            /* by name */
     struct list         ops;                /* under way */
     struct start_line   starts;
+    struct leftovers   *leftovers;          /* of plugins that are no more */
 };
 
 struct op {
@@ -27,6 +28,7 @@ struct op {
     struct plugins       *ps;               /* NULL: answered, and only waited for (see orphan) */
     struct entry         *entry;            /* NULL until the name is known */
     bool                  install, trying;
+    bool                  prepared;         /* what its setup stores is noted */
     bool                  heard;            /* another engine did it: it is in Redis already */
     char                 *source;
     json_t               *files, *given;    /* the configuration as given; NULL: as it is */
@@ -67,7 +69,7 @@ void plugins_store_version(struct op *op, const struct plugin_version *v,
 bool plugins_was_not_stored(struct op *op, enum mh_err err);
 
 /* What the plugin stored; nothing of it runs any more that could put something there again. */
-void plugins_forget_store(struct plugins *ps, const char *name, broker_forgotten *done, void *arg);
+void plugins_forget_store(struct plugins *ps, const char *name, store_done *done, void *arg);
 
 /* ---- plugins_change.c ---- */
 

@@ -22,13 +22,11 @@ static void op_free(struct op *op)
 }
 
 /* Nothing of the plugin runs any more that could put something there again. */
-void plugins_forget_store(struct plugins *ps, const char *name, broker_forgotten *done, void *arg)
+void plugins_forget_store(struct plugins *ps, const char *name, store_done *done, void *arg)
 {
     instance_stop_retired_of(ps->spec.plugin.host, name);
-    broker_store_forget(ps->spec.plugin.host->broker, name, done, arg);
+    leftovers_forget(ps->leftovers, name, done, arg);
 }
-
-static void ignore_forgotten(void *arg, enum mh_err err) { (void)arg, (void)err; }
 
 void plugins_finish(struct op *op, enum mh_err err, json_t *answer)
 {
@@ -37,7 +35,8 @@ void plugins_finish(struct op *op, enum mh_err err, json_t *answer)
     if (err != MH_OK && op->plugin != NULL)
         plugin_remove(op->plugin);
     if (err != MH_OK && op->install && op->entry != NULL) {
-        plugins_forget_store(op->ps, op->entry->name, ignore_forgotten, NULL);      /* its setup may have */
+        if (op->prepared)
+            plugins_forget_store(op->ps, op->entry->name, NULL, NULL);      /* its setup may have */
         map_remove(&op->ps->entries, op->entry->name);
         free(op->entry);
     }

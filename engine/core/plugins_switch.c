@@ -31,7 +31,7 @@ void plugins_enable(struct plugins *ps, const char *name, bool enabled, plugins_
                       enabled, on_switched);
 }
 
-/* It is uninstalled either way; what could not be removed is in the log. */
+/* It is uninstalled either way; what could not be removed yet is noted. */
 static void on_forgotten(void *arg, enum mh_err err)
 {
     struct op *op = arg;

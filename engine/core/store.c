@@ -31,6 +31,7 @@ struct store *store_new(struct redis *redis, const char *prefix)
     find_script(&s->replace, "replace.lua");
     find_script(&s->look_script, "look.lua");
     find_script(&s->agree_script, "agree.lua");
+    find_script(&s->note_take, "note_take.lua");
     return s;
 }
 
@@ -163,14 +164,18 @@ static void on_written(void *arg, enum mh_err err, const redisReply *reply)
 static void write_entry(struct store *s, const char *kind, const char *id, const char *text,
                         size_t bytes, redis_done *done, void *arg)
 {
+    const char    *notes = store_notes_of(kind);
     struct command c;
 
     command_init(&c);
-    command_text(&c, "2");
+    command_text(&c, notes ? "3" : "2");
     store_key(s, &c, kind);
     store_key(s, &c, "changes");
+    if (notes != NULL)
+        store_key(s, &c, notes);
     command_text(&c, id);
     command_format(&c, "%s %s", kind, id);
+    command_text(&c, s->engine);
     if (text != NULL)
         command_add(&c, text, bytes);
     struct redis_args args = command_args(&c);

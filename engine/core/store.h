@@ -46,6 +46,28 @@ typedef void store_changed(void *arg, enum mh_err err, size_t changed, size_t mi
 void store_change_all(struct store *s, const char *kind, store_change *change,
                       store_changed *done, void *arg);
 
+/* ---- What an entry leaves elsewhere --------------------------------------------------- */
+
+/* What a plugin keeps is not in its entry, and may be on another Redis server: it cannot be removed
+ * with it. So the removal of the entry leaves a note ("mh:{c}:left:<kind>"), whose engine is to forget
+ * the rest and then to drop the note; it is taken from one that is gone. Whoever is about to store an
+ * entry of that id takes the note first, or makes one; storing the entry drops it. So there is a note
+ * whenever there may be something without an entry, and one engine at most is at it. Of "plugins" only. */
+enum { STORE_NOTES_AT_ONCE = 16, STORE_ENGINE_GONE_MS = 5000 };
+
+/* `done` comes once, not inside. On MH_OK: `left` says that there is something to be forgotten before
+ * the entry is stored. MH_CONFLICT: another engine is at it. MH_UNAVAILABLE. */
+typedef void store_note_taken(void *arg, enum mh_err err, bool left);
+void store_note_take(struct store *s, const char *kind, const char *id, store_note_taken *done, void *arg);
+
+/* Takes those of engines that are gone, and its own of long ago, STORE_NOTES_AT_ONCE at most. `ids`:
+ * borrowed array of strings; NULL unless MH_OK. */
+typedef void store_notes_taken(void *arg, enum mh_err err, const json_t *ids);
+void store_notes_take(struct store *s, const char *kind, store_notes_taken *done, void *arg);
+
+/* It is forgotten. */
+void store_note_drop(struct store *s, const char *kind, const char *id, store_done *done, void *arg);
+
 /* ---- What other engines change ------------------------------------------------------ */
 
 /* An entry is now `value` (borrowed), or removed: NULL. It may be what it was, or this

@@ -11,12 +11,15 @@ struct store {
     const char         *prefix;
     char               *keys;               /* what its keys begin with: "mh:{c}" */
     char                engine[MH_ID_BYTES];    /* among those that look */
-    struct redis_script put, replace, look_script, agree_script;
+    struct redis_script put, replace, look_script, agree_script, note_take;
     int64_t             known;              /* revision up to which memory has seen all */
     const struct store_follower *followers; /* NULL while nobody is told */
     uv_loop_t          *loop;
     struct timer        look;
 };
+
+/* What the key of the notes of a kind is called; NULL for a kind that leaves nothing elsewhere. */
+const char *store_notes_of(const char *kind);
 
 /* This engine made that revision: not news, if it is the next. */
 void store_own_revision(struct store *s, int64_t revision);

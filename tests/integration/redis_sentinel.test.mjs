@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Engine } from './lib/engine.mjs';
+import { luaPlugin } from './lib/lua_plugin.mjs';
 import { Producer } from './lib/producer.mjs';
 import { Receiver } from './lib/receiver.mjs';
 import { Watched } from './lib/redis_sets.mjs';
@@ -50,6 +51,29 @@ describe('an engine whose Redis is watched by sentinels', () => {
     assert.equal(got.json.duplicate, true);
     await engine.idle();
     assert.equal(receiver.requests.filter((r) => r.json.id === 'unsafe').length, 1);
+  });
+
+  test('lets a plugin emit nothing that no replica acknowledges, and emit it once when one does', async () => {
+    const emitter = await luaPlugin(engine, 'return { events.emit("emitted", {}) }',
+                                    { permissions: ['events:emit'], fail: 'retry' });
+    const attemptsOf = async (id) => {
+      const { json } = await engine.get(`/api/events/${id}`);
+      return json?.deliveries?.find((d) => d.target.id === emitter.name)?.attempts ?? [];
+    };
+    servers.replicas.forEach((r) => r.freeze());
+    try {
+      const body = { event: 'x', id: 'cause', data: { to: emitter.name } };
+      assert.equal((await engine.post('/api/events', body)).status, 503);
+      const [first] = await eventually(async () => (await attemptsOf('cause')).length > 0 && attemptsOf('cause'),
+                                       'the first attempt');
+      assert.match(first.error.message, /unavailable|reached/i);
+    } finally {
+      servers.replicas.forEach((r) => r.thaw());
+    }
+    await eventually(async () => (await attemptsOf('cause')).at(-1).status === 'delivered', 'a delivery');
+    await engine.idle();
+    assert.equal(receiver.requests.filter((r) => r.json.event === 'emitted').length, 1);
+    await emitter.remove();
   });
 
   test('loses nothing that was answered 202 when the master is killed, and goes on by itself', async (t) => {
