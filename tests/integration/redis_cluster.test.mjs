@@ -137,17 +137,26 @@ describe('an engine on a Redis Cluster', () => {
   });
 
   test('goes on accepting while the master of the configuration is away', async (t) => {
-    const old = await cluster.masterOf(CONFIG), spared = [];
+    const old = await cluster.masterOf(CONFIG), replica = await cluster.replicaOf(old), spared = [];
     for (const [n, tag] of tags.entries()) if (await cluster.masterOf(tag) !== old) spared.push(orgs[n]);
     assert.ok(spared.length > 0);
+    const { id } = await engine.event('alert', {}, { org_id: spared[0] });
     const producers = spared.map((org) => new Producer().start([engine], { name: `config-${org}`, org, lines: 2 }));
     await eventually(() => producers.every((p) => p.accepted.size > 50), '50 accepted events of each org');
     const before = producers.map((p) => p.refused);
+    replica.freeze();
     await old.kill();
     await eventually(async () => await engine.metric('moonhook_redis_up') === 0, 'a lost master');
+    // Whether a target is gone cannot be known now: its delivery is looked at again later.
+    const due = `${tags[orgs.indexOf(spared[0])]}:due`, unknown = `${spared[0]}/${id}~wh_unknown`;
+    const home = await cluster.masterOf(due), killed = Date.now();
+    await home.cli('zadd', due, '0', unknown);
+    await eventually(async () => Number(await home.cli('zscore', due, unknown)) > killed, 'a delivery that is given back');
+    replica.thaw();
     await eventually(async () => await cluster.masterOf(CONFIG) !== old, 'a promoted replica');
     await eventually(async () => await engine.metric('moonhook_redis_up') === 1, 'all masters again');
     await old.start();
+    await engine.logged(new RegExp(`event=delivery_cancelled delivery=${unknown} reason="the target was removed"`));
     await Promise.all(producers.map((p) => p.stop()));
     for (const [n, producer] of producers.entries()) {
       await arrived(producer.accepted.keys());
