@@ -111,8 +111,7 @@ void engine_on_joined(void *arg)
 {
     struct engine *e = arg;
 
-    if (queues_count(e->queues) == 1)       /* in each of several shards it has another name */
-        tell_supervisor(e, queue_engine(queues_at(e->queues, 0)));
+    tell_supervisor(e, queue_engine(queues_at(e->queues, 0)));
     dispatch_written(e->dispatch);          /* what was unwritten may have been given up */
     if (!e->serving && !e->stopping)
         begin_serving(e);

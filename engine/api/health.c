@@ -34,14 +34,14 @@ void health_ready(struct api_call *c)
         api_problem(c, MH_UNAVAILABLE, "the engine is stopping");
     else if (!c->api->ready)
         api_problem(c, MH_UNAVAILABLE, "the engine is starting");
-    else if (stats.joined == 0 && !redis_is_up(c->api->redis))
+    else if (stats.taking == 0 && !redis_is_up(c->api->redis))
         not_ready(c, "Redis cannot be reached", why_away(c->api));
-    else if (stats.joined == 0 || queues_trouble(c->api->queues)[0] != '\0')
+    else if (stats.taking == 0)
         not_ready(c, "Redis takes nothing", queues_trouble(c->api->queues));
-    else if (stats.joined < stats.shards)   /* as all engines are: none is better than another */
+    else if (stats.taking < stats.shards)   /* as all engines are: none is better than another */
         api_answer(c, 200, json_pack("{s:s, s:i, s:i}", "status", "ready", "shards",
                                      (int)stats.shards, "shards_away",
-                                     (int)(stats.shards - stats.joined)));
+                                     (int)(stats.shards - stats.taking)));
     else
         api_answer(c, 200, json_pack("{s:s}", "status", "ready"));
 }
@@ -99,7 +99,7 @@ static void write_pipeline(struct buf *out, const struct api *api)
     one(out, "moonhook_events_stored", "gauge", "Events in Redis, of all orgs.", (double)stats.stored);
     one(out, "moonhook_queue_shards", "gauge", "Shards of the queue.", (double)stats.shards);
     one(out, "moonhook_queue_shards_joined", "gauge", "Those that take events just now.",
-        (double)stats.joined);
+        (double)stats.taking);
     if (stats.memory_bytes > 0) {           /* asked for with the heartbeats, so not known at once */
         one(out, "moonhook_redis_memory_bytes", "gauge",
             "Memory that Redis uses; of several masters that of the one that uses most.",

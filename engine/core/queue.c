@@ -20,15 +20,6 @@ struct redis_script queue_script(const char *name)
     abort();
 }
 
-/* Says how many shards it knows of: queue_layout.c looks at that. */
-static void new_name(struct queue *q)
-{
-    char kind[QUEUES_KIND_BYTES];
-
-    queues_engine_kind(q->spec.shards, kind);
-    id_new(kind, q->engine);
-}
-
 static void find_scripts(struct queue *q)
 {
     static const char *const names[SCRIPT_COUNT] = { "accept.lua", "finish.lua", "leave.lua",
@@ -46,7 +37,8 @@ void queue_new(uv_loop_t *loop, const struct queue_spec *spec, struct queue **ou
     q->loop = loop;
     find_scripts(q);
     q->keys = queues_keys(spec->prefix, spec->shard, spec->shards);
-    new_name(q);
+    snprintf(q->engine, sizeof q->engine, "%s", spec->name);
+    q->spec.name = NULL;                    /* it was borrowed, and may change */
     list_init(&q->accepts);
     list_init(&q->finishes);
     timer_init(&q->tick, loop, on_tick);
@@ -164,7 +156,7 @@ void queue_stale(struct queue *q, unsigned era)
     }
     free(all);
     LOG_WARN("claims_lost", "engine=%s deliveries=%zu", q->engine, count);
-    new_name(q);
+    queues_engine_name(q->spec.shards, q->engine);
     q->era++;
     q->joined = q->member = q->hungry = false;
     timer_start(&q->tick, 0);
@@ -325,7 +317,7 @@ static void on_probed(void *arg, enum mh_err err, const redisReply *reply)
 static void probe(struct queue *q)
 {
     if (q->joined && q->trouble[0] != '\0')
-        redis_sendf(q->spec.redis, on_probed, q, "SET %s:{q}:probe 1", q->spec.prefix);
+        redis_sendf(q->spec.redis, on_probed, q, "SET %s:probe 1", q->keys);
 }
 
 static void on_tick(struct timer *t)
@@ -392,7 +384,8 @@ const char *queue_engine(const struct queue *q) { return q->engine; }
 struct queue_stats queue_stats(const struct queue *q)
 {
     return (struct queue_stats){ q->owned.count, q->due, q->dead, q->engines, q->stored,
-                                 q->memory_bytes, q->memory_max_bytes, 1, q->joined };
+                                 q->memory_bytes, q->memory_max_bytes, 1,
+                                 q->joined && q->trouble[0] == '\0' };
 }
 
 const char *queue_trouble(const struct queue *q) { return q->trouble; }

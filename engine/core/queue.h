@@ -82,6 +82,7 @@ struct queue_spec {
     const char   *prefix;                   /* "mh" */
     size_t        shard, shards;            /* this is shard 0, 1, .. of so many, */
     struct queue *const *all;               /* which are these; NULL before they are made */
+    const char   *name;                     /* of this engine, the same in all; borrowed by queue_new() */
     int64_t       keep_ms;                  /* events and records; at least 24 h (Q3) */
     int64_t       log_entries;
     int64_t       keep_events, keep_dead;   /* events per org; dead letters */
@@ -174,7 +175,7 @@ const char *queue_target_kind(const char *target_id);
 struct queue_stats {
     size_t  owned;
     int64_t due, dead, engines, stored, memory_bytes, memory_max_bytes;
-    size_t  shards, joined;                 /* how many these numbers are of; how many accept */
+    size_t  shards, taking;                 /* how many these numbers are of; how many take events */
 };
 struct queue_stats queue_stats(const struct queue *q);
 

@@ -49,6 +49,14 @@ void queues_engine_kind(size_t shards, char out[QUEUES_KIND_BYTES])
         snprintf(out, QUEUES_KIND_BYTES, "eng%zu", shards);
 }
 
+void queues_engine_name(size_t shards, char out[MH_ID_BYTES])
+{
+    char kind[QUEUES_KIND_BYTES];
+
+    queues_engine_kind(shards, kind);
+    id_new(kind, out);
+}
+
 struct queue *queues_of(const struct queues *qs, const char *org)
 {
     return qs->all[queues_shard_of(org, qs->count)];
@@ -92,13 +100,22 @@ static void agree(struct queues *qs)
     queue_layout_agree(qs->spec.redis, qs->spec.prefix, qs->count, on_agreed, qs);
 }
 
+static size_t count_joined(const struct queues *qs)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < qs->count; i++)
+        count += qs->all[i]->joined;
+    return count;
+}
+
 static void on_joined(void *arg)
 {
     struct queues *qs = arg;
 
     if (qs->told)
         qs->spec.joined(qs->spec.engine);
-    if (qs->told || queues_stats(qs).joined == qs->count)
+    if (qs->told || count_joined(qs) == qs->count)
         agree(qs);
     else
         timer_hasten(&qs->patience, PATIENCE_MS);
@@ -106,15 +123,15 @@ static void on_joined(void *arg)
 
 static void on_patience(struct timer *patience)
 {
-    struct queues     *qs = container_of(patience, struct queues, patience);
-    struct queue_stats stats = queues_stats(qs);
+    struct queues *qs = container_of(patience, struct queues, patience);
+    size_t         joined = count_joined(qs);
 
-    if (stats.joined == 0)                  /* the next that joins begins this anew */
+    if (joined == 0)                        /* the next that joins begins this anew */
         return;
-    if (stats.joined < qs->count)
+    if (joined < qs->count)
         LOG_WARN("queue_incomplete", "shards=%zu joined=%zu do=\"see that all masters of Redis are "
                  "reached; until then, events of the other shards' orgs are answered 503\"",
-                 qs->count, stats.joined);
+                 qs->count, joined);
     agree(qs);
 }
 
@@ -162,7 +179,7 @@ struct queue_stats queues_stats(const struct queues *qs)
     for (size_t i = 0; i < qs->count; i++) {
         struct queue_stats one = queue_stats(qs->all[i]);
         sum.shards += one.shards;
-        sum.joined += one.joined;
+        sum.taking += one.taking;
         sum.owned += one.owned;
         sum.due += one.due;
         sum.dead += one.dead;
@@ -219,12 +236,15 @@ void queues_new(uv_loop_t *loop, const struct queue_spec *each, size_t shards, s
 {
     struct queues    *qs = mem_alloc(sizeof *qs);
     struct queue_spec spec = *each;
+    char              name[MH_ID_BYTES];
 
     qs->count = shards;
     qs->spec = *each;
     timer_init(&qs->patience, loop, on_patience);
     spec.joined = on_joined;
     spec.engine = qs;
+    queues_engine_name(shards, name);
+    spec.name = name;
     spec.shards = shards;
     spec.all = qs->all;
     for (spec.shard = 0; spec.shard < shards; spec.shard++)

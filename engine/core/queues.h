@@ -36,9 +36,11 @@ size_t queues_shard_of(const char *org, size_t shards);
  * caller frees it. */
 char *queues_keys(const char *prefix, size_t shard, size_t shards);
 
-/* What an engine's name in a shard begins with: "eng", or "eng4" of 4 shards. */
+/* What an engine's name begins with: "eng", or "eng4" of 4 shards; queue_layout.c looks at that. */
 enum { QUEUES_KIND_BYTES = 16 };
 void queues_engine_kind(size_t shards, char out[QUEUES_KIND_BYTES]);
+/* A new one. */
+void queues_engine_name(size_t shards, char out[MH_ID_BYTES]);
 
 struct queue *queues_of(const struct queues *qs, const char *org);
 struct queue *queues_of_delivery(const struct queues *qs, const char *delivery_key);

@@ -1,6 +1,7 @@
 // shards.test.mjs - Q8: the queue in several shards, by org, on one Redis: what is where, what
 // shards share, and the number that all engines must agree on.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assertProblem, Engine, folder } from './lib/engine.mjs';
@@ -235,6 +236,29 @@ test('an engine that is killed finds what it held in each shard of its own Redis
   await receiver.until((all) => new Set(idsOf(all)).size === sent.length, 'every event');
   await engine.idle();
   assert.ok(receiver.requests.length <= sent.length + SHARDS, 'only what was under way is repeated');
+  await engine.stop();
+});
+
+test('a worker that dies is followed in each shard by one that need not wait', async () => {
+  const orgs = orgsOf(SHARDS), hung = await new Receiver().start();
+  const engine = await new Engine({ flags: ['--queue-shards', String(SHARDS), '--workers', '2'] }).start();
+  hung.answer = () => ({ hang: true });
+  for (const org of orgs) await engine.webhook(hung.url, { org_id: org });
+  for (let n = 0; n < 10; n++)
+    await Promise.all(orgs.map((org) => engine.event('alert', {}, { org_id: org })));
+  const hanging = await hung.got(10 * SHARDS);
+  hung.answer = () => ({});
+  const victim = readFileSync(`/proc/${engine.pid}/task/${engine.pid}/children`, 'utf8').trim().split(' ')
+    .find((child) => readFileSync(`/proc/${child}/comm`, 'utf8').trim() === 'moonhook');
+  process.kill(Number(victim), 'SIGKILL');
+  const taken = await eventually(() => {
+    const lines = engine.lines.filter((line) => /event=queue_taken_over/.test(line));
+    return lines.length === SHARDS && lines;
+  }, 'a successor in each shard');
+  const held = taken.reduce((sum, line) => sum + Number(line.match(/deliveries=(\d+)/)[1]), 0);
+  assert.ok(held > 0, taken.join('\n'));
+  await hung.got(hanging.length + held);
+  await hung.stop();
   await engine.stop();
 });
 
