@@ -1,13 +1,12 @@
 // replay.test.mjs - sending events again: the failed, the missing or all of a time window,
-// as a job that neither skips nor repeats (I9), whatever is killed meanwhile.
+// as a job that neither skips nor repeats (I9), whatever is killed meanwhile (replay_kills.test.mjs
+// does it again and again).
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { between, seed } from './lib/chance.mjs';
 import { assertProblem, build, Engine } from './lib/engine.mjs';
-import { Ledger } from './lib/ledger.mjs';
 import { PluginFolder } from './lib/plugins.mjs';
 import { Receiver } from './lib/receiver.mjs';
 import { Redis } from './lib/redis.mjs';
@@ -392,83 +391,4 @@ test('another engine on the same Redis goes on with the replay of one that was k
   await killedInTheMiddle(first, { join: () => second.start(), kill: () => first.kill() });
   await second.stop();
   await redis.kill();
-});
-
-describe('a replay whose engine is killed again and again', () => {
-  const EVENTS = 3000, AT_ONCE = 4;
-  const REPEATED_MOST = AT_ONCE + 512 + 256;            // docs/architecture.md
-
-  // Every record of the endpoint's deliveries.
-  async function records(engine, id) {
-    const all = [];
-    for (let cursor = ''; cursor !== null;) {
-      const page = await engine.ok(200, engine.get(`/api/webhooks/${id}/deliveries?limit=200${cursor}`));
-      all.push(...page.items);
-      cursor = page.next === null ? null : `&cursor=${encodeURIComponent(page.next)}`;
-    }
-    return all;
-  }
-
-  // One after the other at random moments, each time whoever owns the job by then.
-  async function killOwners(engine, begun, kills, killOwner) {
-    for (let n = 0; n < kills; n++) {
-      const moment = between(n * EVENTS / (kills + 1), (n + 1) * EVENTS / (kills + 1));
-      await eventually(async () => (await job(engine(), begun)).enqueued > moment, `${moment} enqueued`, 60_000);
-      await killOwner(begun.id);
-    }
-  }
-
-  // `engine()`: one that lives. What was enqueued twice would have two attempts on record; a
-  // repeat by a crash has one, since the other's record was lost with its engine.
-  async function killedOften(t, engine, kills, killOwner) {
-    const ledger = new Ledger(), ids = [];
-    receiver.reset();
-    receiver.keep = false;
-    receiver.answer = (request) => ledger.take(request);
-    for (let n = 0; n < EVENTS / 500; n++) ids.push(...await send(engine(), 500, { org_id: 'often' }));
-    const { id } = await engine().webhook(receiver.url, { org_id: 'often', concurrency: AT_ONCE });
-    const dry = await finished(engine(), await replay(engine(), id, { only: 'missing', dry_run: true }));
-    const begun = await replay(engine(), id, { only: 'missing', rate: 2000 });
-    await killOwners(engine, begun, kills, killOwner);
-    const ended = await finished(engine(), begun, 60_000);
-    await ledger.atLeast(EVENTS, 60_000).catch(() => {});
-    receiver.keep = true;
-    t.diagnostic(`events=${EVENTS} kills=${kills} dry_run=${dry.enqueued} enqueued=${ended.enqueued} `
-      + `arrived=${ledger.size} repeats=${ledger.repeats} changed=${ledger.strangers} seed=${seed}`);
-    assert.deepEqual([dry.enqueued, ended.status, ended.looked, ended.enqueued], [EVENTS, 'done', EVENTS, EVENTS]);
-    assert.deepEqual(ledger.missing(ids), []);
-    assert.ok(ledger.repeats <= kills * REPEATED_MOST, `${ledger.repeats} repeats`);
-    const attempts = () => records(engine(), id).then((all) => all.map((d) => d.attempts.length));
-    await eventually(async () => (await attempts()).length === EVENTS, 'every record');
-    assert.deepEqual((await attempts()).filter((n) => n !== 1), [], 'enqueued twice');
-  }
-
-  test('enqueues each event once, in an engine alone', async (t) => {
-    const engine = await new Engine({ flags: FAST }).start();
-    await killedOften(t, () => engine, 6, async () => {
-      await engine.kill();
-      await engine.start();
-    });
-    await engine.stop();
-  });
-
-  test('enqueues each event once, in two engines that take it from each other', async (t) => {
-    const redis = await new Redis().start();
-    const shared = { flags: [...FAST, '--redis', redis.url], env: { MOONHOOK_MASTER_KEY: Buffer.alloc(32, 7).toString('base64') } };
-    const engines = [await new Engine(shared).start(), await new Engine(shared).start()];
-    const isOf = (engine, name) => engine.lines.some((l) => l.includes(`event=queue_joined engine=${name}`));
-    const owner = (id) => eventually(async () => {
-      const name = await redis.cli('hget', `mh:{q}:replay:${id}`, 'owner');
-      return name && engines.find((engine) => isOf(engine, name));
-    }, 'the owner of the replay');
-    let alive = engines[0];
-    await killedOften(t, () => alive, 3, async (id) => {
-      const victim = await owner(id);
-      alive = engines.find((engine) => engine !== victim);
-      await victim.kill();
-      await victim.start();
-    });
-    await Promise.all(engines.map((engine) => engine.stop()));
-    await redis.kill();
-  });
 });
