@@ -176,6 +176,20 @@ describe('an engine on a Redis Cluster', () => {
     await other.stop();
   });
 
+  test('serves the other orgs while one master has no memory left', async () => {
+    const master = await cluster.masterOf(tags[0]);
+    const post = async (org_id) => (await engine.post('/api/events', { event: 'alert', data: {}, org_id })).status;
+    await eventually(async () => await post(orgs[0]) === 202, 'an event that is accepted');
+    await master.cli('config', 'set', 'maxmemory', '1');
+    await eventually(async () => await post(orgs[0]) === 503, 'an event that is refused');
+    const ready = await engine.get('/readyz');
+    assert.deepEqual([ready.status, ready.json.shards_away], [200, 1]);
+    assert.equal(await post(orgs[1]), 202);
+    await master.cli('config', 'set', 'maxmemory', '0');
+    await eventually(async () => await post(orgs[0]) === 202, 'an event that is accepted again');
+    assert.equal((await engine.get('/readyz')).json.shards_away, undefined);
+  });
+
   test('has a plugin go on for the other orgs while a shard is away whose records wait', async () => {
     const BEHIND = 512, EVENTS = 800;       // so many records wait at most (queue_write.c)
     const plugin = new PluginFolder('noter', `permissions = { "alerts:read", "http:127.0.0.1:${receiver.port}" },

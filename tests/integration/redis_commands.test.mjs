@@ -50,7 +50,7 @@ for (const shards of [1, 4])
     }
 
     for (const [n, org_id] of orgsOf(shards).entries())
-      for (const [fanout, events] of shards === 1 ? [[1, 400], [10, 200], [100, 50]] : [[1, 200], [10, 100], [100, 20]])
+      for (const [fanout, events] of shards === 1 ? [[1, 400], [10, 200], [100, 50]] : [[1, 200], [10, 100], [100, 40]])
         test(`in shard ${n}, a fan-out of ${fanout} costs at most ${MOST_PER_EVENT} commands per event and `
           + `${MOST_PER_DELIVERY} per delivery`, async (t) => {
           let open;
