@@ -36,6 +36,7 @@ struct engine {
     struct redis          *redis;
     struct store          *store;
     struct store_follower  followers[5];    /* keys, webhooks, their gates, plugins, the end */
+    struct held            held;
     struct queues         *queues;
     struct dispatch       *dispatch;
     struct replays        *replays;

@@ -54,17 +54,18 @@ static void make_pipeline(struct engine *e)
 
     e->store = store_new(e->redis, s->prefix);
     e->dispatch = dispatch_new();
+    e->held.most_bytes = (size_t)s->max_owned_bytes;
     queues_new(&e->loop, &(struct queue_spec){
         .redis = e->redis, .prefix = s->prefix, .keep_ms = s->retention,
         .log_entries = s->retention_count, .keep_events = s->retention_events,
-        .keep_dead = s->retention_dead, .max_owned = (size_t)s->max_owned,
+        .keep_dead = s->retention_dead, .max_owned = (size_t)s->max_owned, .held = &e->held,
         .max_backlog = s->max_backlog, .alone = e->redis_server != NULL,
         .first = is_told(e, WORKER_FIRST),
         .predecessor = e->predecessor && id_valid(e->predecessor) ? e->predecessor : NULL,
         .joined = engine_on_joined, .differ = engine_on_shards_differ, .engine = e,
         .owned = dispatch_owned,
         .find_target = dispatch_find_target, .dropped = dispatch_dropped,
-        .written = dispatch_written,
+        .written = dispatch_written, .crowded = dispatch_crowded,
         .arg = e->dispatch }, (size_t)s->queue_shards, &e->queues);
     dispatch_set_queues(e->dispatch, e->queues);
     e->broker = broker_new(&(struct broker_spec){ .loop = &e->loop, .http = e->http,

@@ -33,6 +33,9 @@ struct delivery {
     int64_t        next_mono_ms;            /* the same where there is one, by a clock that nobody sets */
     enum verdict   verdict;
     bool           waiting;                 /* in line: dispatch's own */
+    bool           expected;                /* room was kept for it while it was read */
+    bool           held;                    /* core/held's, like the next */
+    size_t         held_bytes;
     void          *attempt_data;            /* of the target: its present attempt */
 };
 

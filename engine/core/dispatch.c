@@ -125,6 +125,18 @@ static void wait_in_line(struct delivery *d)
     list_push_back(d->number > 1 ? &d->target->retries : &d->target->first, &d->node);
 }
 
+/* It waits for its target, or is under way to it; from then on it is neither. */
+static void take_up(struct delivery *d)
+{
+    struct target *t = d->target;
+    size_t         bytes = d->event->envelope_bytes, faded = t->typical_bytes - t->typical_bytes / 8;
+
+    t->bytes += bytes;
+    t->typical_bytes = bytes > faded ? bytes : faded;
+}
+
+static void let_go(struct delivery *d) { d->target->bytes -= d->event->envelope_bytes; }
+
 static void end_cancelled(struct dispatch *x, struct delivery *d)
 {
     waiter_result(d, MH_CANCELLED, NULL);
@@ -136,12 +148,15 @@ static void end_cancelled(struct dispatch *x, struct delivery *d)
 
 /* May one more delivery wait for its target here? Of a target that does not keep up no more
  * than there is free room for others (I6, Q6): however many such targets there are,
- * N of them leave one part in N + 1 free, and one alone may have half. */
-static bool has_room(const struct delivery *d)
+ * N of them leave one part in N + 1 free, and one alone may have half. By bytes, that holds
+ * for those under way as well, as few of them may be much; but one there may always be. */
+static bool has_room(const struct queue *q, const struct target *t)
 {
-    const struct target *t = d->target;
-    bool starts_now = !t->paused && t->waiting == 0 && t->in_flight < t->max_in_flight;
-    return starts_now || t->waiting < queue_free_places(d->queue);
+    size_t begun = t->in_flight + t->coming.count, bytes = t->bytes + t->coming.bytes;
+    bool   starts_now = !t->paused && t->waiting == 0 && begun < t->max_in_flight;
+    bool   fits = begun + t->waiting == 0 || bytes + t->typical_bytes < queue_free_bytes(q);
+
+    return fits && (starts_now || t->waiting + t->coming.count < queue_free_places(q));
 }
 
 /* How many attempts at `t` ended per second, lately. */
@@ -160,14 +175,18 @@ static void keep_pace(struct target *t)
 /* The rest waits in Redis and comes up for another look about when its turn will be,
  * by the pace of its target: PARK_PER_S a second of one that hangs, however many there
  * are, and soon of one whose pace is not known yet. */
-static void park(struct dispatch *x, struct delivery *d)
+static int64_t parking_ms(const struct dispatch *x, const struct target *t)
 {
-    const struct target *t = d->target;
     int64_t per_s = t->pace.per_s > PARK_PER_S ? t->pace.per_s
                   : t->pace.per_s > 0 || t->paused ? PARK_PER_S : PARK_FRESH_PER_S;
     int64_t before = (int64_t)t->waiting + queues_stats(x->queues).due;
 
-    delivery_plan(d, PARK_MS + before * 1000 / per_s);
+    return PARK_MS + before * 1000 / per_s;
+}
+
+static void park(struct dispatch *x, struct delivery *d)
+{
+    delivery_plan(d, parking_ms(x, d->target));
     queue_release(d->queue, d);
 }
 
@@ -189,12 +208,24 @@ void dispatch_owned(void *arg, struct delivery *d)
     }
     wake(x, d->target);
     waiter_join(d);
-    if (!has_room(d)) {
+    if (!d->expected && !has_room(d->queue, d->target)) {
         park(x, d);
         return;
     }
+    take_up(d);
     wait_in_line(d);
     pump(x, d->target);
+}
+
+bool dispatch_crowded(void *arg, struct queue *q, struct target *t, int64_t *again_ms)
+{
+    struct dispatch *x = arg;
+
+    if (t->retired || has_room(q, t))
+        return false;
+    wake(x, t);
+    *again_ms = parking_ms(x, t);
+    return true;
 }
 
 struct target *dispatch_find_target(void *arg, const char *id)
@@ -206,8 +237,10 @@ struct target *dispatch_find_target(void *arg, const char *id)
 void dispatch_dropped(void *arg, struct delivery *d)
 {
     (void)arg;
-    if (d->waiting)
+    if (d->waiting) {
         d->target->waiting--;
+        let_go(d);
+    }
     d->waiting = false;
     waiter_result(d, MH_CANCELLED, NULL);
     if (d->started_us > 0 && d->attempt_data != NULL)
@@ -325,6 +358,7 @@ void dispatch_done(struct dispatch *x, struct delivery *d, struct outcome *o)
     x->in_flight--;
     keep_pace(t);
     d->attempt_data = NULL;
+    let_go(d);
     if (d->key[0] == '\0') {                /* dropped while under way */
         free(o->facts);
         delivery_free(d);
@@ -336,6 +370,7 @@ void dispatch_done(struct dispatch *x, struct delivery *d, struct outcome *o)
         if (x->quiet)                       /* this engine starts it no more */
             waiter_result(d, MH_CANCELLED, NULL);
         d->started_us = 0;
+        take_up(d);
         wait_in_line(d);
     } else {
         end_attempt(x, d, o);
@@ -370,8 +405,10 @@ void dispatch_remove_target(struct dispatch *x, struct target *t)
         tell_waiters(&t->retries);
         return;
     }
-    while ((d = next_delivery(t)) != NULL)
+    while ((d = next_delivery(t)) != NULL) {
+        let_go(d);
         end_cancelled(x, d);
+    }
 }
 
 struct match { struct event *event; struct target **out; size_t count, max; };

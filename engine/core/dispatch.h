@@ -9,11 +9,12 @@
 
 struct dispatch;
 
-/* The queue's callbacks (owned, find_target, dropped, written) for a dispatch as their arg. */
+/* The queue's callbacks (owned, find_target, dropped, written, crowded) for a dispatch as their arg. */
 void           dispatch_owned(void *arg, struct delivery *d);
 struct target *dispatch_find_target(void *arg, const char *id);
 void           dispatch_dropped(void *arg, struct delivery *d);
 void           dispatch_written(void *arg);
+bool           dispatch_crowded(void *arg, struct queue *q, struct target *t, int64_t *again_ms);
 
 struct dispatch *dispatch_new(void);
 void             dispatch_free(struct dispatch *x);

@@ -197,6 +197,8 @@ enum mh_err event_make(const char *type, const char *org, const char *id, struct
     return MH_OK;
 }
 
+struct event *event_unread(const char *org, const char *id) { return event_new("", org, id, 0); }
+
 enum mh_err event_from_envelope(const char *envelope, size_t bytes, struct event **out)
 {
     struct json_fault fault;

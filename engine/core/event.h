@@ -23,6 +23,7 @@ struct event {
     char     org[EVENT_ORG_BYTES];
     int64_t  accepted_ms;                   /* Unix time */
     bool     own_id;                        /* the producer chose the id (Q3) */
+    unsigned held;                          /* deliveries in memory: core/held's */
     void    *waiter;                        /* of core/waiter: who waits for its results */
     unsigned hops;                          /* emitted for an event that was emitted for ...: how often */
     char     caused_by[2 * MH_ID_BYTES];    /* the delivery whose hook emitted it; "" of a producer's */
@@ -55,6 +56,9 @@ MH_MUST_USE enum mh_err event_parse(enum event_form form, struct json_span text,
 MH_MUST_USE enum mh_err event_make(const char *type, const char *org, const char *id,
                                    struct json_span data, int64_t now_ms, struct event **out,
                                    struct json_fault *fault);
+
+/* One that is stored and was not read: nothing but its name. */
+struct event *event_unread(const char *org, const char *id);
 
 /* An event that was stored: its envelope, copied. MH_INVALID when it is none. */
 MH_MUST_USE enum mh_err event_from_envelope(const char *envelope, size_t bytes,

@@ -71,6 +71,7 @@ static void on_tick_closed(struct timer *t)
 void queue_free(struct queue *q)
 {
     map_clear(&q->owned, release_owned);
+    map_clear(&q->loading, NULL);
     timer_close(&q->tick, on_tick_closed);
 }
 
@@ -103,12 +104,14 @@ void queue_own(struct queue *q, struct delivery *d)
 {
     d->queue = q;
     map_put(&q->owned, d->key, d);
+    held_add(q->spec.held, d);
     q->spec.owned(q->spec.arg, d);
 }
 
 void queue_disown(struct queue *q, struct delivery *d)
 {
     map_remove(&q->owned, d->key);
+    held_remove(q->spec.held, d);
     delivery_free(d);
 }
 
@@ -128,6 +131,8 @@ size_t queue_free_places(const struct queue *q)
     }
     return free_places;
 }
+
+size_t queue_free_bytes(const struct queue *q) { return held_free_bytes(q->spec.held); }
 
 /* ---- Joining ------------------------------------------------------------------------ */
 
@@ -149,9 +154,11 @@ void queue_stale(struct queue *q, unsigned era)
     next = all = mem_alloc((count + 1) * sizeof(struct delivery *));
     map_each(&q->owned, collect, &next);
     map_clear(&q->owned, NULL);
+    map_clear(&q->loading, NULL);
     q->finish_count = 0;
     for (size_t i = 0; i < count; i++) {
         list_unlink(&all[i]->node);
+        held_remove(q->spec.held, all[i]);
         q->spec.dropped(q->spec.arg, all[i]);
     }
     free(all);
@@ -239,9 +246,18 @@ static int64_t integer_of(const redisReply *reply)
     return reply->type == REDIS_REPLY_INTEGER ? (int64_t)reply->integer : 0;
 }
 
+/* How many may be claimed, whatever their size. */
+static size_t room(const struct queue *q)
+{
+    size_t places = queue_free_places(q), events = held_free_events(q->spec.held);
+
+    places = places < events ? places : events;
+    return q->joined ? (places < QUEUE_BATCH ? places : QUEUE_BATCH) : 0;
+}
+
 static int64_t next_tick_ms(const struct queue *q, int64_t wait_ms)
 {
-    if (wait_ms < 0 || wait_ms > QUEUE_TICK_MS || queue_free_places(q) == 0)
+    if (wait_ms < 0 || wait_ms > QUEUE_TICK_MS || room(q) == 0)
         return QUEUE_TICK_MS;
     return wait_ms;
 }
@@ -295,12 +311,6 @@ static int dead_after_ms(const struct queue *q)
 {
     bool none_lives = q->spec.alone || (q->spec.first && q->era == 0 && !q->member);
     return none_lives ? 0 : QUEUE_DEAD_MS;
-}
-
-static size_t room(const struct queue *q)
-{
-    size_t places = queue_free_places(q);
-    return q->joined ? (places < QUEUE_BATCH ? places : QUEUE_BATCH) : 0;
 }
 
 /* No memory is left: events are refused, while what was accepted goes on to its end (the

@@ -22,10 +22,10 @@
  *      told 503 and delivered all the same.
  *      What was confirmed stays owned in memory until its record is confirmed;
  *      records are resent after a loss of the connection.
- *  I6  An engine holds at most max_owned deliveries, of all shards together; accepted ones
- *      beyond that go to the due set and are claimed when there is room (Q6). A shard may have
- *      all free places, but for those that others, who have due ones waiting, lack of an
- *      equal part.
+ *  I6  An engine holds at most max_owned deliveries, of all shards together, and of them and
+ *      their events at most so many bytes (held.h); accepted ones beyond that go to the due set
+ *      and are claimed when there is room (Q6). A shard may have all free places, but for those
+ *      that others, who have due ones waiting, lack of an equal part.
  *  I7  Commands per batch are constant but for one SET per event, one ZADD per org and one
  *      SET per record (Q4).
  *  I8  An event is in its org's index from its acceptance until it is forgotten, under the
@@ -64,7 +64,7 @@
  * on, it makes due what is due by the new time. Scripts live in core/redis/. */
 #pragma once
 
-#include "core/delivery.h"
+#include "core/held.h"
 #include "io/redis.h"
 
 enum {
@@ -73,6 +73,7 @@ enum {
     QUEUE_BATCH      = 256,                 /* events or records in one script call */
     QUEUE_BATCH_BYTES = 4 * 1024 * 1024,
     QUEUE_MAX_SHARDS = 64,
+    QUEUE_LOAD       = 16,                  /* events in one answer of Redis: any may be large */
 };
 
 struct queue;
@@ -87,6 +88,7 @@ struct queue_spec {
     int64_t       log_entries;
     int64_t       keep_events, keep_dead;   /* events per org; dead letters */
     size_t        max_owned;
+    struct held  *held;                     /* borrowed; shared by all parts of the queue */
     int64_t       max_backlog;
     bool          alone;                    /* no other engine can live: the rest is dead */
     bool          first;                    /* none does yet: the rest is dead until it has joined */
@@ -99,6 +101,9 @@ struct queue_spec {
     void        (*owned)(void *arg, struct delivery *d);
     /* The target of a claimed delivery; NULL if there is none of that id. */
     struct target *(*find_target)(void *arg, const char *id);
+    /* Is there no room for one more delivery of `q` to `t` now, besides those that are being
+     * read? Then it is not read, and comes up again after *again_ms. */
+    bool        (*crowded)(void *arg, struct queue *q, struct target *t, int64_t *again_ms);
     /* Records were written, or a heartbeat was: see queue_is_behind(). */
     void        (*written)(void *arg);
     /* The claims are lost (I3): whatever is waiting or under way is not ours. */
@@ -158,6 +163,9 @@ void queue_retry(struct queue *q, const char *key, queue_accepted *done, void *a
 
 /* Deliveries of this shard that this engine has room for, besides those that it holds (I6). */
 size_t queue_free_places(const struct queue *q);
+
+/* Bytes of deliveries that this engine has room for, likewise. */
+size_t queue_free_bytes(const struct queue *q);
 
 /* No more attempts should begin. So many ended without a record yet that a crash would
  * repeat them all (Q2); or Redis has not heard of this engine for QUEUE_DEAD_MS, and another

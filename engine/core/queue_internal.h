@@ -27,6 +27,7 @@ struct queue {
     unsigned            tick_era;               /* when it was sent */
     int64_t             tick_ms, alive_ms;      /* when, and when the last that Redis took was */
     struct map          owned;                  /* by key: in memory and in own:<engine> */
+    struct map          loading;                /* by key: in own:<engine> and being read */
     struct list         accepts, finishes;      /* waiting for the next batch */
     size_t              accept_count, finish_count;
     bool                accepting, finishing;   /* a batch of each is under way */

@@ -1,13 +1,14 @@
 /* queue_read.c - from Redis back to memory: claimed deliveries, and what REST shows. */
 #include "core/queue_internal.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { UNKNOWN_TARGET_MS = 5000 };
+enum { UNKNOWN_TARGET_MS = 5000, NO_ROOM_MS = 50 };
 
 /* ---- Stored events --------------------------------------------------------------- */
 
@@ -38,11 +39,17 @@ static json_t *parse_record(const redisReply *reply)
 
 /* ---- Claimed deliveries -------------------------------------------------------------- */
 
+/* Read QUEUE_LOAD at a time, one after the other: however many are claimed, what Redis
+ * answers is bounded. */
 struct load {
     struct queue *q;
     unsigned      era;
-    size_t        count;
-    char        (*keys)[DELIVERY_KEY_BYTES];
+    size_t        count, at, asked;         /* keys; the next one; of them in the last MGET */
+    struct expected {
+        char           key[DELIVERY_KEY_BYTES];
+        struct target *target;              /* counted; NULL: not known */
+        size_t         bytes;               /* promised */
+    } *all;
 };
 
 /* Ends the claim on a delivery that memory knows nothing of: with a record, or given
@@ -159,24 +166,107 @@ static void load_one(struct queue *q, const char *key, const redisReply *stored,
         struct delivery *d = delivery_new(event, target);
         delivery_restore(d, record);
         json_decref(record);
+        d->expected = true;
         queue_own(q, d);
     }
     json_decref(found.head);
     event_unref(event);
 }
 
+static void load_next(struct load *l);
+
+/* Its room is kept while it is read. */
+static void expect(struct queue *q, const char *key, struct target *target, struct expected *x)
+{
+    snprintf(x->key, sizeof x->key, "%s", key);
+    x->target = target != NULL ? target_ref(target) : NULL;
+    x->bytes = target != NULL ? target->typical_bytes : 0;
+    map_put(&q->loading, x->key, x);
+    q->coming++;
+    q->spec.held->promised_bytes += x->bytes;
+    if (target != NULL) {
+        target->coming.count++;
+        target->coming.bytes += x->bytes;
+    }
+}
+
+static void stop_expecting(struct queue *q, struct expected *x)
+{
+    if (map_get(&q->loading, x->key) == x)  /* else those claims are lost */
+        map_remove(&q->loading, x->key);
+    q->coming--;
+    q->spec.held->promised_bytes -= x->bytes;
+    if (x->target != NULL) {
+        x->target->coming.count--;
+        x->target->coming.bytes -= x->bytes;
+        target_unref(x->target);
+    }
+}
+
+static void load_end(struct load *l)
+{
+    for (; l->at < l->count; l->at++)
+        stop_expecting(l->q, &l->all[l->at]);
+    free(l->all);
+    free(l);
+}
+
 static void on_loaded(void *arg, enum mh_err err, const redisReply *reply)
 {
     struct load *l = arg;
     bool         whole = err == MH_OK && reply->type == REDIS_REPLY_ARRAY &&
-                         reply->elements == 2 * l->count && l->era == l->q->era;
+                         reply->elements == 2 * l->asked && l->era == l->q->era;
 
-    l->q->coming -= l->count;
+    l->q->spec.held->promised_bytes -= l->asked * EVENT_MAX_BYTES;
     /* A lost answer: the claims stay in our own set and are found by the next join. */
-    for (size_t i = 0; whole && i < l->count; i++)
-        load_one(l->q, l->keys[i], reply->element[2 * i], reply->element[2 * i + 1]);
-    free(l->keys);
-    free(l);
+    for (size_t i = 0; whole && i < l->asked; i++, l->at++) {
+        stop_expecting(l->q, &l->all[l->at]);
+        load_one(l->q, l->all[l->at].key, reply->element[2 * i], reply->element[2 * i + 1]);
+    }
+    if (whole)
+        load_next(l);
+    else
+        load_end(l);
+}
+
+/* The room that there was when they were claimed was taken meanwhile. */
+static void give_back(struct load *l)
+{
+    for (; l->at < l->count; l->at++) {
+        stop_expecting(l->q, &l->all[l->at]);
+        end_claim(l->q, l->all[l->at].key, "", "release", NO_ROOM_MS);
+    }
+}
+
+/* One that memory would have no room for waits in Redis, unread. */
+static void turn_away(struct queue *q, const struct delivery_parts *parts, struct target *target,
+                      int64_t again_ms)
+{
+    struct event    *unread = event_unread(parts->org, parts->event_id);
+    struct delivery *d = delivery_new(unread, target);
+
+    event_unref(unread);
+    d->queue = q;
+    delivery_plan(d, again_ms);
+    map_put(&q->owned, d->key, d);
+    queue_release(q, d);
+}
+
+/* After a join the same keys come twice: as claimed just now, and as those of its own set. */
+static void add_claim(struct load *l, const char *key)
+{
+    struct queue         *q = l->q;
+    struct delivery_parts parts;
+    int64_t               again_ms;
+
+    if (map_get(&q->owned, key) != NULL || map_get(&q->loading, key) != NULL ||
+        delivery_split(key, &parts) != MH_OK)
+        return;
+    struct target *target = q->spec.find_target(q->spec.arg, parts.target_id);
+    if (target != NULL && q->spec.crowded(q->spec.arg, q, target, &again_ms))
+        turn_away(q, &parts, target, again_ms);
+    else
+        expect(q, key, target, &l->all[l->count++]);
 }
 
 static struct load *load_new(struct queue *q, const redisReply *keys)
@@ -185,12 +275,11 @@ static struct load *load_new(struct queue *q, const redisReply *keys)
 
     l->q = q;
     l->era = q->era;
-    l->keys = mem_alloc((keys->elements + 1) * sizeof l->keys[0]);
+    l->all = mem_alloc((keys->elements + 1) * sizeof l->all[0]);
     for (size_t i = 0; i < keys->elements; i++) {
         const redisReply *key = keys->element[i];
-        if (key->type == REDIS_REPLY_STRING && key->len < DELIVERY_KEY_BYTES &&
-            map_get(&q->owned, key->str) == NULL)
-            memcpy(l->keys[l->count++], key->str, key->len + 1);
+        if (key->type == REDIS_REPLY_STRING && key->len < DELIVERY_KEY_BYTES)
+            add_claim(l, key->str);
     }
     return l;
 }
@@ -201,26 +290,34 @@ static void add_pair(struct queue *q, struct command *c, const char *key)
     queue_key2(q, c, "delivery", key);
 }
 
-void queue_load(struct queue *q, const redisReply *keys)
+static void load_next(struct load *l)
 {
+    struct queue  *q = l->q;
+    size_t         left = l->count - l->at, most = held_free_events(q->spec.held);
     struct command c;
 
-    if (keys->type != REDIS_REPLY_ARRAY)
-        return;
-    struct load *l = load_new(q, keys);
-    if (l->count == 0) {
-        free(l->keys);
-        free(l);
+    if (most == 0)
+        give_back(l);
+    if (most == 0 || left == 0) {
+        load_end(l);
         return;
     }
-    q->coming += l->count;
+    most = most < QUEUE_LOAD ? most : QUEUE_LOAD;
+    l->asked = left < most ? left : most;
+    q->spec.held->promised_bytes += l->asked * EVENT_MAX_BYTES;
     command_init(&c);
     command_text(&c, "MGET");
-    for (size_t i = 0; i < l->count; i++)
-        add_pair(q, &c, l->keys[i]);
+    for (size_t i = 0; i < l->asked; i++)
+        add_pair(q, &c, l->all[l->at + i].key);
     struct redis_args args = command_args(&c);
     redis_send(q->spec.redis, &args, on_loaded, l);
     command_deinit(&c);
+}
+
+void queue_load(struct queue *q, const redisReply *keys)
+{
+    if (keys->type == REDIS_REPLY_ARRAY)
+        load_next(load_new(q, keys));
 }
 
 /* ---- Reading for REST ------------------------------------------------------------------ */

@@ -29,7 +29,7 @@ struct pending_accept {
 struct batch {
     struct queue  *q;
     unsigned       era;
-    size_t         coming;                  /* places for what is accepted as owned */
+    size_t         coming, coming_bytes;    /* room for what is accepted as owned */
     struct list    items;                   /* pending_accept, or delivery by node */
     struct command command;
 };
@@ -58,8 +58,9 @@ static void flush_soon(struct queue *q)
 
 /* ---- Accepting ----------------------------------------------------------------- */
 
-static void accept_end(struct pending_accept *a, enum mh_err err)
+static void accept_end(struct queue *q, struct pending_accept *a, enum mh_err err)
 {
+    q->spec.held->arriving_bytes -= a->event->envelope_bytes;
     a->done(a->arg, err);
     for (size_t i = 0; i < a->count; i++)
         target_unref(a->targets[i]);
@@ -111,7 +112,7 @@ static void on_replicated(void *arg, enum mh_err err, const redisReply *reply)
     while (!list_empty(&b->items)) {
         struct pending_accept *a = container_of(list_pop_front(&b->items),
                                                 struct pending_accept, node);
-        accept_end(a, err == MH_OK ? a->outcome : MH_UNAVAILABLE);
+        accept_end(q, a, err == MH_OK ? a->outcome : MH_UNAVAILABLE);
     }
     batch_free(b);
     flush_soon(q);
@@ -124,6 +125,7 @@ static void on_accepted(void *arg, enum mh_err err, const redisReply *reply)
     bool          stored = err == MH_OK && reply->type == REDIS_REPLY_ARRAY;
 
     q->coming -= b->coming;
+    q->spec.held->promised_bytes -= b->coming_bytes;
     if (stored)
         take_accepted(b, reply);
     else
@@ -169,12 +171,24 @@ static void add_event_record(struct command *c, const struct pending_accept *a)
     buf_deinit(&line);
 }
 
-static void add_accept(struct queue *q, struct command *c, struct pending_accept *a)
+static void promise_room(struct batch *b, struct pending_accept *a)
+{
+    struct queue *q = b->q;
+    size_t        bytes = a->event->envelope_bytes;
+
+    a->owned = a->count <= queue_free_places(q) && bytes <= queue_free_bytes(q);
+    if (!a->owned)
+        return;
+    q->coming += a->count;
+    b->coming += a->count;
+    q->spec.held->promised_bytes += bytes;
+    b->coming_bytes += bytes;
+}
+
+static void add_accept(struct command *c, const struct pending_accept *a)
 {
     char key[DELIVERY_KEY_BYTES];
 
-    a->owned = a->count <= queue_free_places(q);
-    q->coming += a->owned ? a->count : 0;
     add_event_record(c, a);
     command_text(c, a->owned ? "own" : "due");
     command_format(c, "%zu", a->count);
@@ -205,7 +219,7 @@ static size_t fill_accepts(struct queue *q, struct batch *b)
 static void send_accepts(struct queue *q)
 {
     struct batch *b = batch_new(q);
-    size_t        count = fill_accepts(q, b), coming = q->coming;
+    size_t        count = fill_accepts(q, b);
 
     command_format(&b->command, "%zu", 6 + count);
     queue_key(q, &b->command, "engines");
@@ -219,9 +233,11 @@ static void send_accepts(struct queue *q)
     command_text(&b->command, q->engine);
     queue_key2(q, &b->command, "event", "");
     queue_key2(q, &b->command, "events", "");
-    list_for_each(node, after, &b->items)
-        add_accept(q, &b->command, container_of(node, struct pending_accept, node));
-    b->coming = q->coming - coming;
+    list_for_each(node, after, &b->items) {
+        struct pending_accept *a = container_of(node, struct pending_accept, node);
+        promise_room(b, a);
+        add_accept(&b->command, a);
+    }
     q->accepting = true;
     struct redis_args args = command_args(&b->command);
     redis_eval(q->spec.redis, &q->scripts[SCRIPT_ACCEPT], &args, on_accepted, b);
@@ -231,7 +247,7 @@ static void refuse_accepts(struct queue *q)
 {
     while (!list_empty(&q->accepts)) {
         q->accept_count--;
-        accept_end(container_of(list_pop_front(&q->accepts), struct pending_accept, node),
+        accept_end(q, container_of(list_pop_front(&q->accepts), struct pending_accept, node),
                    MH_UNAVAILABLE);
     }
 }
@@ -249,6 +265,7 @@ void queue_accept(struct queue *q, struct event *event, struct target *const *ta
         a->targets[i] = target_ref(targets[i]);
     list_push_back(&q->accepts, &a->node);
     q->accept_count++;
+    q->spec.held->arriving_bytes += event->envelope_bytes;
     flush_soon(q);
 }
 

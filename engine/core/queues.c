@@ -202,7 +202,8 @@ bool queues_are_full(const struct queues *qs)
         waiting += qs->all[i]->due + (int64_t)qs->all[i]->owned.count;
         accepts += qs->all[i]->accept_count;
     }
-    return waiting >= qs->spec.max_backlog || accepts >= qs->spec.max_owned;
+    return waiting >= qs->spec.max_backlog || accepts >= qs->spec.max_owned ||
+           held_is_full(qs->spec.held);
 }
 
 bool queues_are_behind(const struct queues *qs)

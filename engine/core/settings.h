@@ -96,6 +96,8 @@
       "client connections at once")                                                                \
     X(max_owned, COUNT, "max-owned", "10000", 100, 1000000, "N",                                   \
       "deliveries that one engine holds in memory; the rest wait in Redis")                        \
+    X(max_owned_bytes, SIZE, "max-owned-bytes", "256m", 16 << 20, 1LL << 40, "BYTES",              \
+      "the same by their bytes, an event counting once")                                           \
     X(max_backlog, COUNT, "max-backlog", "1000000", 1000, 1LL << 40, "N",                          \
       "deliveries waiting in Redis past which events are answered 429")                            \
     X(retention, DURATION, "retention", "7d", 86400000, 315360000000LL, "DURATION",                \

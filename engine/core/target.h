@@ -44,6 +44,9 @@ struct target {
     unsigned    in_flight, max_in_flight;
     struct { int64_t since_ms; int64_t ended, per_s; } pace;   /* of attempts; per_s 0: not known */
     size_t      waiting;                    /* deliveries in the two lines below */
+    size_t      bytes;                      /* of their events, and of those under way */
+    size_t      typical_bytes;              /* of its events, lately: the largest, fading */
+    struct { size_t count, bytes; } coming; /* being read from Redis: the queue's */
     bool        pumping;                    /* attempts are being started: dispatch's own */
     bool        paused;                     /* deliveries wait; none is started */
     bool        retired;                    /* uninstalled or deleted: none will be */
