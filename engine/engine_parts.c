@@ -53,7 +53,7 @@ static void make_pipeline(struct engine *e)
     const struct settings *s = e->settings;
 
     e->store = store_new(e->redis, s->prefix);
-    e->dispatch = dispatch_new();
+    e->dispatch = dispatch_new((size_t)s->webhook_attempts);
     e->held.most_bytes = (size_t)s->max_owned_bytes;
     queues_new(&e->loop, &(struct queue_spec){
         .redis = e->redis, .prefix = s->prefix, .keep_ms = s->retention,

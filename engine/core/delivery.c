@@ -14,6 +14,7 @@ void target_init(struct target *t, const struct target_ops *ops, const char *id,
     *t = (struct target){ .ops = ops, .refs = 1, .max_in_flight = 1 };
     snprintf(t->id, sizeof t->id, "%s", id);
     snprintf(t->org, sizeof t->org, "%s", org);
+    list_init(&t->turn);
     list_init(&t->first);
     list_init(&t->retries);
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "core/turns.h"
 #include "core/waiter.h"
 
 #include <stdio.h>
@@ -22,12 +23,20 @@ struct dispatch {
     struct target        **matched;         /* scratch of dispatch_accept */
     size_t                 matched_cap;
     size_t                 in_flight;
+    struct turns           turns;
+    bool                   serving;         /* those in line: serve_turns() */
     bool                   held_up;         /* until records are written: queue_is_behind() */
     bool                   quiet;           /* stopping: no attempt is begun, nothing cancelled */
     struct dispatch_counts counts;
 };
 
-struct dispatch *dispatch_new(void) { return mem_alloc(sizeof(struct dispatch)); }
+struct dispatch *dispatch_new(size_t most_attempts)
+{
+    struct dispatch *x = mem_alloc(sizeof *x);
+
+    turns_init(&x->turns, most_attempts);
+    return x;
+}
 
 void dispatch_set_queues(struct dispatch *x, struct queues *qs) { x->queues = qs; }
 
@@ -89,6 +98,7 @@ static void start_attempt(struct dispatch *x, struct delivery *d)
 {
     d->started_ms = clock_now_ms();
     d->started_us = clock_mono_us();
+    turns_take(&x->turns, d->target);
     d->target->in_flight++;
     x->in_flight++;
     d->target->ops->attempt(d->target, d);
@@ -101,7 +111,8 @@ static struct delivery *to_begin(struct dispatch *x, struct target *t)
     if (t->paused || t->retired || x->quiet || t->waiting == 0 || t->in_flight >= t->max_in_flight)
         return NULL;
     struct list *line = line_to_begin(x, t);
-    bool may = line != NULL && (t->ops->may_begin == NULL || t->ops->may_begin(t));
+    bool may = line != NULL && turns_may(&x->turns, t, clock_mono_ms()) &&
+               (t->ops->may_begin == NULL || t->ops->may_begin(t));
     return may ? take_first(t, line) : NULL;
 }
 
@@ -116,6 +127,19 @@ static void pump(struct dispatch *x, struct target *t)
         start_attempt(x, d);
     t->pumping = false;
     target_unref(t);
+}
+
+/* A place is free: for each whose turn it is, who stands in line again behind its end. */
+static void serve_turns(struct dispatch *x)
+{
+    struct target *t;
+
+    if (x->serving)
+        return;
+    x->serving = true;
+    while ((t = turns_next(&x->turns, clock_mono_ms())) != NULL)
+        pump(x, t);
+    x->serving = false;
 }
 
 static void wait_in_line(struct delivery *d)
@@ -150,10 +174,11 @@ static void end_cancelled(struct dispatch *x, struct delivery *d)
  * than there is free room for others (I6, Q6): however many such targets there are,
  * N of them leave one part in N + 1 free, and one alone may have half. By bytes, that holds
  * for those under way as well, as few of them may be much; but one there may always be. */
-static bool has_room(const struct queue *q, const struct target *t)
+static bool has_room(const struct dispatch *x, const struct queue *q, const struct target *t)
 {
     size_t begun = t->in_flight + t->coming.count, bytes = t->bytes + t->coming.bytes;
-    bool   starts_now = !t->paused && t->waiting == 0 && begun < t->max_in_flight;
+    bool   starts_now = !t->paused && t->waiting == 0 && begun < t->max_in_flight &&
+                        turns_has_place(&x->turns, t, clock_mono_ms());
     bool   fits = begun + t->waiting == 0 || bytes + t->typical_bytes < queue_free_bytes(q);
 
     return fits && (starts_now || t->waiting + t->coming.count < queue_free_places(q));
@@ -208,7 +233,7 @@ void dispatch_owned(void *arg, struct delivery *d)
     }
     wake(x, d->target);
     waiter_join(d);
-    if (!d->expected && !has_room(d->queue, d->target)) {
+    if (!d->expected && !has_room(x, d->queue, d->target)) {
         park(x, d);
         return;
     }
@@ -221,7 +246,7 @@ bool dispatch_crowded(void *arg, struct queue *q, struct target *t, int64_t *aga
 {
     struct dispatch *x = arg;
 
-    if (t->retired || has_room(q, t))
+    if (t->retired || has_room(x, q, t))
         return false;
     wake(x, t);
     *again_ms = parking_ms(x, t);
@@ -354,6 +379,7 @@ void dispatch_done(struct dispatch *x, struct delivery *d, struct outcome *o)
 {
     struct target *t = target_ref(d->target);
 
+    turns_give(&x->turns, t);
     t->in_flight--;
     x->in_flight--;
     keep_pace(t);
@@ -376,6 +402,7 @@ void dispatch_done(struct dispatch *x, struct delivery *d, struct outcome *o)
         end_attempt(x, d, o);
     }
     pump(x, t);
+    serve_turns(x);
     target_unref(t);
 }
 
@@ -399,6 +426,7 @@ void dispatch_remove_target(struct dispatch *x, struct target *t)
     struct delivery *d;
 
     map_remove(&x->targets, t->id);
+    turns_leave(t);
     t->retired = true;
     if (x->quiet) {
         tell_waiters(&t->first);

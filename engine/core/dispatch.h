@@ -16,7 +16,8 @@ void           dispatch_dropped(void *arg, struct delivery *d);
 void           dispatch_written(void *arg);
 bool           dispatch_crowded(void *arg, struct queue *q, struct target *t, int64_t *again_ms);
 
-struct dispatch *dispatch_new(void);
+/* `most_attempts`: under way at once at all webhook endpoints together (turns.h). */
+struct dispatch *dispatch_new(size_t most_attempts);
 void             dispatch_free(struct dispatch *x);
 void             dispatch_set_queues(struct dispatch *x, struct queues *qs);
 

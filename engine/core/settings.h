@@ -61,6 +61,8 @@
       "how long one attempt to deliver a webhook may take")                                        \
     X(webhook_concurrency, COUNT, "webhook-concurrency", "64", 1, 10000, "N",                      \
       "attempts under way at once to one webhook endpoint")                                        \
+    X(webhook_attempts, COUNT, "webhook-attempts", "1000", 1, 100000, "N",                         \
+      "the same to all webhook endpoints together; shared fairly between them")                    \
     X(webhook_probe_after, DURATION, "webhook-probe-after", "30s", 10, 3600000, "DURATION",        \
       "first wait of an endpoint that only fails, until one delivery probes it")                   \
     X(webhook_disable_after, DURATION, "webhook-disable-after", "5d", 0, 315360000000LL,           \

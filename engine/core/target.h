@@ -51,6 +51,8 @@ struct target {
     bool        paused;                     /* deliveries wait; none is started */
     bool        retired;                    /* uninstalled or deleted: none will be */
     const struct schedule *schedule;
+    struct list turn;                       /* in line for a place: core/turns's, like the next */
+    int64_t     turn_until_ms;
     struct list first, retries;             /* deliveries waiting here; first attempts go first */
 };
 

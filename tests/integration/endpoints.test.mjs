@@ -298,6 +298,53 @@ describe('an endpoint that fails for too long', () => {
   });
 });
 
+describe('attempts at all endpoints together', () => {
+  const MOST = 8, EVENTS = 20;
+  const engine = engineWith('--webhook-attempts', String(MOST), '--webhook-timeout', '2s',
+                            '--webhook-probe-after', '500ms', '--retry-schedule', '0s');
+
+  // Endpoints that hang: which of them had an attempt, and how many attempts there were at once.
+  function hanging() {
+    const tried = new Set();
+    let now = 0, most = 0;
+    receiver.answer = ({ url, aborted }) => {
+      if (url === '/healthy') return {};
+      now++;
+      most = Math.max(most, now);
+      tried.add(url);
+      aborted.then(() => now--);
+      return { hang: true };
+    };
+    return { tried, most: () => most };
+  }
+
+  const healthyGot = async () => {
+    const all = await receiver.got(EVENTS, (r) => r.url === '/healthy');
+    assert.equal(new Set(all.map((r) => r.json.data.n)).size, EVENTS);
+  };
+
+  test('leave a place for others, however many events wait for endpoints that hang', async () => {
+    const slow = hanging();
+    for (let n = 0; n < 3; n++) await engine.webhook(`${receiver.url}/hangs-${n}`);
+    for (let n = 0; n < EVENTS; n++) await engine.event('alert', { n });
+    await eventually(() => slow.most() > MOST / 2, 'attempts at endpoints that hang');
+    await engine.webhook(`${receiver.url}/healthy`);
+    for (let n = 0; n < EVENTS; n++) await engine.event('alert', { n });
+    await healthyGot();
+    assert.ok(slow.most() < MOST, `${slow.most()} attempts at endpoints that hang`);
+  });
+
+  test('are never more than may be, and each endpoint gets its turn', async () => {
+    const slow = hanging(), ENDPOINTS = 30;
+    for (let n = 0; n < ENDPOINTS; n++) await engine.webhook(`${receiver.url}/hangs-${n}`);
+    await engine.webhook(`${receiver.url}/healthy`);
+    for (let n = 0; n < EVENTS; n++) await engine.event('alert', { n });
+    await healthyGot();
+    await eventually(() => slow.tried.size === ENDPOINTS, 'an attempt at each endpoint');
+    assert.ok(slow.most() <= MOST, `${slow.most()} attempts at once`);
+  });
+});
+
 describe('endpoints that hang', () => {
   const engine = engineWith('--max-owned', '1000', '--webhook-timeout', '60s');
   const ENDPOINTS = 20, EVENTS = 100;

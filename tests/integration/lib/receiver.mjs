@@ -46,7 +46,8 @@ export class Receiver {
     if (this.#server.listening) await once(this.#server, 'close');
   }
 
-  // { method, url, headers, body, json, connection }, in the order in which they arrived.
+  // { method, url, headers, body, json, connection }, in the order in which they arrived; `aborted`
+  // resolves when the connection that one came on has ended.
   get requests() { return this.#arrivals.items; }
 
   // Forgets what came and answers 200 again.
@@ -68,7 +69,8 @@ export class Receiver {
   async #take(req, res) {
     const body = await bodyOf(req);
     const request = { method: req.method, url: req.url, headers: req.headers, body,
-                      json: parsed(body), connection: req.socket.number };
+                      json: parsed(body), connection: req.socket.number,
+                      get aborted() { return once(req.socket, 'close'); } };
     const answer = this.answer(request, this.requests.length);
     if (this.keep) this.#arrivals.add(request);     // who waits for it sees what the answer did
     const { status = 200, reason, headers = {}, body: reply = 'ok', hang } = await answer;
