@@ -39,6 +39,7 @@ void queue_new(uv_loop_t *loop, const struct queue_spec *spec, struct queue **ou
     q->keys = queues_keys(spec->prefix, spec->shard, spec->shards);
     snprintf(q->engine, sizeof q->engine, "%s", spec->name);
     q->spec.name = NULL;                    /* it was borrowed, and may change */
+    q->batch_bytes = QUEUE_BATCH_BYTES / 8;      /* until the disk is known */
     list_init(&q->accepts);
     list_init(&q->finishes);
     timer_init(&q->tick, loop, on_tick);

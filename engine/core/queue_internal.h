@@ -31,6 +31,9 @@ struct queue {
     struct list         accepts, finishes;      /* waiting for the next batch */
     size_t              accept_count, finish_count;
     bool                accepting, finishing;   /* a batch of each is under way */
+    size_t              batch_bytes;            /* most in one: what Redis takes in ROUND_MS */
+    size_t              round_bytes;            /* in those under way */
+    int64_t             round_began_ms;         /* monotonic */
     size_t              coming;                 /* places promised to batches under way (I6) */
     int64_t             due, dead, engines;     /* numbers of, as of the last tick */
     int64_t             stored;                 /* events, as of the last trim, like the next two */

@@ -3,7 +3,8 @@
  * Group commit: one round is under way at a time, of at most one batch of each kind,
  * sent together; what comes meanwhile forms the next. Under load a batch holds
  * hundreds and the cost of a round trip and of Redis's fsync is shared; alone,
- * nothing waits. */
+ * nothing waits. Where the disk is slow, batches become small: while Redis forces one to the
+ * disk it answers nothing, and a Redis that is silent for LINK_SILENT_S counts as lost. */
 #include "core/queue_internal.h"
 
 #include "base/clock.h"
@@ -12,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REFUSED_AGAIN_MS = 200,              /* Redis answered with an error */
+enum { ROUND_MS = 1000,                     /* what a round should take at most */
+       LEAST_BATCH_BYTES = 64 * 1024,       /* but one event, or record, may always go */
+       REFUSED_AGAIN_MS = 200,              /* Redis answered with an error */
        BEHIND = 512 };                      /* records waiting while a batch is under way */
 
 struct pending_accept {
@@ -54,6 +57,18 @@ static void batch_free(struct batch *b)
 static void flush_soon(struct queue *q)
 {
     timer_hasten(&q->flush, 0);
+}
+
+/* A round took its time: how much the next one may hold. */
+static void keep_pace(struct queue *q)
+{
+    int64_t took_ms = clock_mono_ms() - q->round_began_ms;
+    size_t  bytes = 2 * q->batch_bytes;
+
+    if (took_ms > ROUND_MS / 2)
+        bytes = q->round_bytes * ROUND_MS / (size_t)took_ms;
+    q->batch_bytes = bytes < LEAST_BATCH_BYTES ? LEAST_BATCH_BYTES
+                   : bytes > QUEUE_BATCH_BYTES ? QUEUE_BATCH_BYTES : bytes;
 }
 
 /* ---- Accepting ----------------------------------------------------------------- */
@@ -124,6 +139,7 @@ static void on_accepted(void *arg, enum mh_err err, const redisReply *reply)
     struct queue *q = b->q;
     bool          stored = err == MH_OK && reply->type == REDIS_REPLY_ARRAY;
 
+    keep_pace(q);
     q->coming -= b->coming;
     q->spec.held->promised_bytes -= b->coming_bytes;
     if (stored)
@@ -206,10 +222,11 @@ static size_t fill_accepts(struct queue *q, struct batch *b)
     list_for_each(node, after, &q->accepts) {
         struct pending_accept *a = container_of(node, struct pending_accept, node);
         bytes += a->event->envelope_bytes + a->count * DELIVERY_KEY_BYTES;
-        if (count == QUEUE_BATCH || (count > 0 && bytes > QUEUE_BATCH_BYTES))
+        if (count == QUEUE_BATCH || (count > 0 && bytes > q->batch_bytes))
             break;
         list_unlink(node);
         list_push_back(&b->items, node);
+        q->round_bytes += a->event->envelope_bytes;
         count++;
     }
     q->accept_count -= count;
@@ -304,7 +321,7 @@ static size_t fill_finishes(struct queue *q, struct batch *b, char **records)
 {
     size_t count = 0, bytes = 0;
 
-    while (count < QUEUE_BATCH && bytes < QUEUE_BATCH_BYTES && !list_empty(&q->finishes)) {
+    while (count < QUEUE_BATCH && bytes < q->batch_bytes && !list_empty(&q->finishes)) {
         struct list *node = list_pop_front(&q->finishes);
         struct delivery *d = container_of(node, struct delivery, node);
         records[count] = d->verdict == VERDICT_RELEASED ? mem_strdup("") : delivery_record(d);
@@ -312,6 +329,7 @@ static size_t fill_finishes(struct queue *q, struct batch *b, char **records)
         list_push_back(&b->items, node);
     }
     q->finish_count -= count;
+    q->round_bytes += bytes;
     return count;
 }
 
@@ -331,6 +349,7 @@ static void on_finished(void *arg, enum mh_err err, const redisReply *reply)
     struct queue *q = b->q;
 
     q->finishing = false;
+    keep_pace(q);
     if (err != MH_OK)
         log_refused("finish_failed", err, reply);
     while (!list_empty(&b->items)) {
@@ -405,6 +424,8 @@ void queue_flush(struct timer *flush)
         return;
     if (q->accepting || q->finishing)
         return;                             /* the end of the round calls again */
+    q->round_bytes = 0;
+    q->round_began_ms = clock_mono_ms();
     if (!list_empty(&q->accepts))
         send_accepts(q);
     if (!list_empty(&q->finishes))

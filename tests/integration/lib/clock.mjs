@@ -1,5 +1,5 @@
 // clock.mjs - a clock that the test moves, for engines and the Redis that they use: what
-// takes days passes in seconds. See tests/clock/fake_clock.c.
+// takes days passes in seconds. See tests/preload/fake_clock.c.
 //
 //   const clock = new Clock();
 //   const engine = new Engine({ env: clock.env, flags: ['--redis-server', clock.program('redis-server')] });
