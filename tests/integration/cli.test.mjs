@@ -13,6 +13,7 @@ import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import { Webhook } from 'standardwebhooks';
 import { Webhook as SvixWebhook } from 'svix';
 import { run, start, text } from './lib/cli.mjs';
+import { freePort } from './lib/port.mjs';
 
 describe('the command line itself', () => {
   const cases = [
@@ -39,11 +40,7 @@ describe('the command line itself', () => {
     });
 
   test('an engine that is not there is told with what to do', async () => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const url = `http://127.0.0.1:${server.address().port}`;
-    server.close();
-    await once(server, 'close');
+    const url = `http://127.0.0.1:${await freePort()}`;
     const got = await run(['key', 'list', '--url', url, '--key', 'k']);
     assert.equal(got.err, `moonhook: nothing answers at ${url} - is \`moonhook serve\` running?\n`);
     assert.equal(got.code, 1);

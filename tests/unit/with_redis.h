@@ -21,20 +21,41 @@ enum { MAX_REDIS_ARGS = 40 };
 struct test_redis {
     char  dir[64];
     char  url[128];                         /* "unix:..." */
-    int   port;                             /* that was free a moment ago */
+    int   port;                             /* that nobody else takes */
     pid_t pid;
 };
 
+/* A socket that has the port, on loopback; -1 where somebody else has it. */
+static inline int bound_socket(int type, int port)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0);
+    if (bind(fd, (struct sockaddr *)&at, sizeof at) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* Below the ports that the kernel gives out by itself (32768 and more), and this process's until
+ * it ends: it holds the UDP port of the same number. As tests/integration/lib/port.mjs does. */
 static inline int free_port(void)
 {
-    struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t bytes = sizeof any;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    enum { FIRST = 24768, COUNT = 8000 };
+    static unsigned next;
 
-    assert_int_equal(bind(fd, (struct sockaddr *)&any, bytes), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&any, &bytes), 0);
-    close(fd);
-    return ntohs(any.sin_port);
+    for (int tried = 0; tried < COUNT; tried++) {
+        int port = FIRST + (int)(((unsigned)getpid() * 37 + next++) % COUNT);
+        int listener = bound_socket(SOCK_DGRAM, port) >= 0 ? bound_socket(SOCK_STREAM, port) : -1;
+        if (listener >= 0) {
+            close(listener);
+            return port;
+        }
+    }
+    fail_msg("no free port");
+    return -1;
 }
 
 static inline void test_redis_prepare(struct test_redis *t)
