@@ -1,5 +1,6 @@
-/* queue_internal.h - what the parts of the queue share: queue.c (life, heartbeat,
- * claims), queue_write.c (accepting and finishing in batches), queue_read.c. */
+/* queue_internal.h - what the parts of the queue share: queue.c (life, heartbeat, claims),
+ * queue_claim.c (what was claimed), queue_write.c (accepting and finishing in batches),
+ * queue_read.c. */
 #pragma once
 
 #include "base/map.h"
@@ -76,6 +77,9 @@ struct stored_event { json_t *head; const char *envelope; size_t envelope_bytes;
 
 /* Borrows the reply's text; the caller owns out->head. MH_NOT_FOUND: there is none. */
 MH_MUST_USE enum mh_err queue_split_event(const redisReply *reply, struct stored_event *out);
+
+/* A delivery's record, which the caller owns; NULL: there is none that can be read. */
+json_t *queue_parse_record(const redisReply *reply);
 
 /* ---- The index (queue_index.c) ------------------------------------------------------ */
 
