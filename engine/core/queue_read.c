@@ -1,8 +1,6 @@
 /* queue_read.c - what Redis keeps, as REST shows it. */
 #include "core/queue_internal.h"
 
-#include "base/clock.h"
-#include "base/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
