@@ -50,6 +50,7 @@
  *                                    at the head of its index had to stay
  *   mh:{q}:delivery:<delivery key>   the record, once an attempt was made
  *   mh:{q}:replay..                  see core/replay.h
+ *   mh:{q}:due:later                only while the clock's step is taken from what is due
  *   mh:{q}:due, :dead                sorted sets of delivery keys by time in ms
  *   mh:{q}:repeats                   calls of accept that met an event they knew
  *   mh:{q}:probe                     written to see whether there is memory again

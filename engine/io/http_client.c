@@ -69,12 +69,16 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
     }
     x->dialled = true;
     curl_socket_t fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    x->exhausted = fd == CURL_SOCKET_BAD ? errno == EMFILE || errno == ENFILE
+                                         : http_overflow_is_last(fd);
+    if (x->exhausted) {
+        http_overflow_log();
+        if (fd != CURL_SOCKET_BAD)
+            close(fd);
+        return CURL_SOCKET_BAD;
+    }
     if (fd != CURL_SOCKET_BAD)
         http_socket_opened(c, x->easy, fd);
-    else
-        x->exhausted = errno == EMFILE || errno == ENFILE;
-    if (x->exhausted)
-        http_overflow_log();
     return fd;
 }
 

@@ -78,8 +78,7 @@ static bool refuse_one(struct http_server *s)
     return fd >= 0;
 }
 
-/* They are for what is lost and made anew meanwhile: the way to Redis, above all. */
-static bool is_one_of_the_last(int fd)
+bool http_overflow_is_last(int fd)
 {
     struct rlimit limit;
     return getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)fd + RESERVED >= limit.rlim_cur;
@@ -91,7 +90,7 @@ static bool take_one(struct http_server *s)
     socklen_t               bytes = sizeof address;
     int fd = accept4(s->listener, (struct sockaddr *)&address, &bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-    if (fd >= 0 && is_one_of_the_last(fd)) {
+    if (fd >= 0 && http_overflow_is_last(fd)) {
         tell_busy(s, fd);
         close(fd);
     } else if (fd >= 0)                     /* which is libmicrohttpd's now, whatever it says */
