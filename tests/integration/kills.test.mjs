@@ -48,7 +48,7 @@ async function killAndStart() {
   const killed = Date.now();
   await engine.kill();
   if (random() < AGAIN_SHARE) await killStarting();
-  await turn();
+  for (let n = 0; n < AT_ONCE; n++) await turn();       // Node accepts one connection in each
   const known = receiver.connections;
   await engine.start();
   await ledger.freshBehind(known, RECOVERS_MS);

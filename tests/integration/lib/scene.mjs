@@ -7,7 +7,10 @@ import { Ledger } from './ledger.mjs';
 import { Flood, idsOf } from './producer.mjs';
 import { Receiver } from './receiver.mjs';
 
-export const ARRIVAL_MS = 60_000, AT_ONCE = 64;
+export const ARRIVAL_MS = 60_000;
+// Attempts of each engine. Few, because Node accepts one connection in a turn of its loop: on a
+// busy machine the last of two hundred waited longer than an attempt may take.
+const AT_ONCE = 16;
 // What a crash may repeat (docs/architecture.md): the attempts under way at one endpoint, those
 // whose record waits, and one batch of records under way.
 export const REPEATED_MOST = AT_ONCE + 512 + 256;
