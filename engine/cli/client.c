@@ -283,3 +283,14 @@ char *client_path(const char *before, const char *id, const char *behind)
     free(encoded);
     return path;
 }
+
+int client_run_about(const struct options *given, const char *method, const char *before,
+                     const char *behind, json_t *body, void (*show)(const json_t *answer))
+{
+    char *path = client_path(before, given->word[0], behind);
+    int   code = client_run(given, &(struct client_request){ .method = method, .path = path,
+                                                             .body = body }, show);
+
+    free(path);
+    return code;
+}

@@ -28,6 +28,11 @@ int client_call(const struct options *given, const struct client_request *reques
 int client_run(const struct options *given, const struct client_request *request,
                void (*show)(const json_t *answer));
 
+/* client_run() about the thing that the first word names: its path is `before` + that word + `behind`.
+ * `body`: taken; NULL for none. */
+int client_run_about(const struct options *given, const char *method, const char *before,
+                     const char *behind, json_t *body, void (*show)(const json_t *answer));
+
 /* "/api/webhooks/" + ID, percent-encoded, + "/test"; malloc'ed. */
 char *client_path(const char *before, const char *id, const char *behind);
 

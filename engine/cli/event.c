@@ -204,11 +204,8 @@ int cmd_event_show(const struct options *given)
     const char *org = options_text(given, "org", NULL);
     char       *encoded = client_encode(org ? org : "");
     char       *query = mem_printf("%s%s", org ? "?org_id=" : "", encoded);
-    char       *path = client_path("/api/events/", given->word[0], query);
-    int         code = client_run(given, &(struct client_request){ .method = "GET", .path = path },
-                                  story_print_event);
+    int         code = client_run_about(given, "GET", "/api/events/", query, NULL, story_print_event);
 
-    free(path);
     free(query);
     free(encoded);
     return code;

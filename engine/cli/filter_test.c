@@ -78,13 +78,8 @@ int cmd_webhook_filter_test(const struct options *given)
     json_t *body = json_object();
     int     code = fill_body(given, body);
 
-    if (code != CLI_OK) {
-        json_decref(body);
-        return code;
-    }
-    char *path = client_path("/api/webhooks/", given->word[0], "/filter-test");
-    code = client_run(given, &(struct client_request){ .method = "POST", .path = path, .body = body },
-                      show_verdicts);
-    free(path);
+    if (code == CLI_OK)
+        return client_run_about(given, "POST", "/api/webhooks/", "/filter-test", body, show_verdicts);
+    json_decref(body);
     return code;
 }

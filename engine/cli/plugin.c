@@ -153,12 +153,7 @@ int cmd_plugin_config(const struct options *given)
 static int about(const struct options *given, const char *method, const char *behind,
                  void (*show)(const json_t *))
 {
-    char *path = client_path("/api/plugins/", given->word[0], behind);
-    int   code = client_run(given, &(struct client_request){ .method = method, .path = path },
-                            show);
-
-    free(path);
-    return code;
+    return client_run_about(given, method, "/api/plugins/", behind, NULL, show);
 }
 
 int cmd_plugin_available(const struct options *given)

@@ -68,7 +68,8 @@ int cmd_plugin_new(const struct options *given)
     if (code == CLI_OK)
         code = write_file(folder, "README.md", readme);
     if (code == CLI_OK)
-        printf("wrote %s/plugin.lua and %s/README.md\n", folder, folder);
+        printf("wrote %s/plugin.lua and %s/README.md; moonhook plugin install file:%s installs it\n",
+               folder, folder, folder);
     free(lua);
     free(readme);
     return code;

@@ -138,6 +138,18 @@ int cmd_webhook_add(const struct options *given)
                                                        .body = body }, show_secret);
 }
 
+int cmd_webhook_list(const struct options *given)
+{
+    return client_run(given, &(struct client_request){ .method = "GET", .path = "/api/webhooks" },
+                      show_list);
+}
+
+static int about(const struct options *given, const char *method, const char *behind, json_t *body,
+                 void (*show)(const json_t *))
+{
+    return client_run_about(given, method, "/api/webhooks/", behind, body, show);
+}
+
 int cmd_webhook_update(const struct options *given)
 {
     json_t *body = json_object();
@@ -146,61 +158,34 @@ int cmd_webhook_update(const struct options *given)
     if (code == CLI_OK && json_object_size(body) == 0)
         code = cli_usage("nothing is to be changed: name what is, such as --timeout 5s or --active no; "
                          "moonhook webhook update --help lists all");
-    if (code != CLI_OK) {
-        json_decref(body);
-        return code;
-    }
-    char *path = client_path("/api/webhooks/", given->word[0], "");
-    code = client_run(given, &(struct client_request){ .method = "PATCH", .path = path, .body = body },
-                      show_one);
-    free(path);
-    return code;
-}
-
-int cmd_webhook_list(const struct options *given)
-{
-    return client_run(given, &(struct client_request){ .method = "GET", .path = "/api/webhooks" },
-                      show_list);
-}
-
-/* The request about the thing that the first word names. */
-static int about(const struct options *given, const char *method, const char *before,
-                 const char *behind, void (*show)(const json_t *))
-{
-    char *path = client_path(before, given->word[0], behind);
-    int   code = client_run(given, &(struct client_request){ .method = method, .path = path },
-                            show);
-
-    free(path);
+    if (code == CLI_OK)
+        return about(given, "PATCH", "", body, show_one);
+    json_decref(body);
     return code;
 }
 
 int cmd_webhook_show(const struct options *given)
 {
-    return about(given, "GET", "/api/webhooks/", "", show_one);
+    return about(given, "GET", "", NULL, show_one);
 }
 
 int cmd_webhook_remove(const struct options *given)
 {
-    return about(given, "DELETE", "/api/webhooks/", "", show_removed);
+    return about(given, "DELETE", "", NULL, show_removed);
 }
 
 int cmd_webhook_rotate(const struct options *given)
 {
-    char   *path = client_path("/api/webhooks/", given->word[0], "/rotate-secret");
     json_t *body = json_object();
 
     if (options_has(given, "overlap"))
         json_put(body, "overlap", json_string(options_text(given, "overlap", "")));
-    int code = client_run(given, &(struct client_request){ .method = "POST", .path = path,
-                                                           .body = body }, show_secret);
-    free(path);
-    return code;
+    return about(given, "POST", "/rotate-secret", body, show_secret);
 }
 
 int cmd_webhook_test(const struct options *given)
 {
-    return about(given, "POST", "/api/webhooks/", "/test", show_tested);
+    return about(given, "POST", "/test", NULL, show_tested);
 }
 
 int cmd_webhook_deliveries(const struct options *given)
@@ -208,7 +193,7 @@ int cmd_webhook_deliveries(const struct options *given)
     const char *status = options_text(given, "status", NULL);
     char       *encoded = client_encode(status ? status : "");
     char       *behind = mem_printf("/deliveries%s%s", status ? "?status=" : "", encoded);
-    int         code = about(given, "GET", "/api/webhooks/", behind, show_deliveries);
+    int         code = about(given, "GET", behind, NULL, show_deliveries);
 
     free(behind);
     free(encoded);
@@ -217,5 +202,5 @@ int cmd_webhook_deliveries(const struct options *given)
 
 int cmd_webhook_retry(const struct options *given)
 {
-    return about(given, "POST", "/api/deliveries/", "/retry", show_retried);
+    return client_run_about(given, "POST", "/api/deliveries/", "/retry", NULL, show_retried);
 }

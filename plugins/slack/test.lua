@@ -1,5 +1,5 @@
--- test.lua - what the slack plugin does, case by case. `moonhook plugin test` calls the
--- hook as the server would and plays the services: each row of `requests` is a request
+-- test.lua - what the slack plugin does, case by case. tests/integration/plugins.test.mjs calls
+-- the hook as the server would and plays the services: each row of `requests` is a request
 -- that must come, in this order, and the answer to it (`fails`: there was no answer, and
 -- why). Tables name what must be there; more may be. A case without `result` or `error`
 -- takes any result.

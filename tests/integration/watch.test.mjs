@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync 
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Engine, folder } from './lib/engine.mjs';
-import { installed, PluginFolder, resultOf } from './lib/plugins.mjs';
+import { installed, PluginFolder, saysOn, talk } from './lib/plugins.mjs';
 import { Receiver } from './lib/receiver.mjs';
 
 const shelf = folder();
@@ -14,8 +14,7 @@ const receiver = new Receiver();
 before(() => Promise.all([engine.start(), receiver.start()]));
 after(() => Promise.all([engine.stop(), receiver.stop()]));
 
-const talk = (word) => `permissions = { "alerts:read" }, on_alert = function() return { says = "${word}" } end,`;
-const says = async (name, on = engine) => (await resultOf(on, name, 'alert')).result.says;
+const says = (name, on = engine) => saysOn(on, name);
 
 // The first line of the log that matches and was not told before.
 const told = new Set();

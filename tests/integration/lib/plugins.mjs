@@ -40,6 +40,10 @@ export async function resultOf(engine, name, type, data = {}, more = {}) {
   return { event: got.id, ...got.results.find((row) => row.plugin === name) };
 }
 
+// Lua of a plugin that says one word, and what the plugin of that name says.
+export const talk = (word) => `permissions = { "alerts:read" }, on_alert = function() return { says = "${word}" } end,`;
+export const saysOn = async (engine, name) => (await resultOf(engine, name, 'alert')).result.says;
+
 // A Slack as far as the slack plugin can tell: posts to /services/..., "ok" or a reason.
 export function answerAsSlack(request) {
   if (!request.url.startsWith('/services/')) return { status: 404, body: 'no_service' };
