@@ -261,10 +261,10 @@ describe('two engines on one Redis', () => {
     return all.every(({ circuit }) => circuit === state);
   }, `circuits that are ${state}`);
 
-  // In steps, with a heartbeat of each in between.
-  async function pass(ms) {
-    for (let left = ms; left > 0; left -= HEARTBEAT_MS) {
-      await clock.pass(Math.min(left, HEARTBEAT_MS), ...engines);
+  // Until it is `end`, in steps, with a heartbeat of each in between: which also take time.
+  async function passUntil(end) {
+    while (clock.now() < end) {
+      await clock.pass(Math.min(end - clock.now(), HEARTBEAT_MS), ...engines);
       const now = clock.now();
       await eventually(async () => {
         const key = await redis.cli('--scan', '--pattern', 'mh:*:engines');
@@ -288,9 +288,9 @@ describe('two engines on one Redis', () => {
       await attempted(one, first, 1);
       await eventually(async () => (await read(other, hook.id)).paused_until, 'a pause that the other knows of');
       const second = await other.event('alert', { n: 2 });
-      await pass(until - clock.now() - 2 * SECOND_MS);
+      await passUntil(until - 4 * SECOND_MS);
       assert.equal(receiver.requests.length, 1);
-      await pass(4 * SECOND_MS);
+      await passUntil(until + SECOND_MS);
       await receiver.got(3);
       for (const [event, count] of [[first, 2], [second, 1]]) {
         const { attempts } = await attempted(one, event, count);
@@ -304,17 +304,17 @@ describe('two engines on one Redis', () => {
     receiver.answer = () => ({ status: 500 });
     for (let n = 0; n < 3; n++) await one.event('alert', { n });
     await receiver.got(3);
-    await pass(2 * SECOND_MS);
+    await passUntil(clock.now() + 2 * SECOND_MS);
     await circuits(hook, 'open');
     const { next_probe_at: next } = await read(one, hook.id), before = receiver.requests.length;
     await other.event('alert', { n: 'other' });
     let answer;
     receiver.answer = (_, n) => (n > before ? {} : new Promise((resolve) => { answer = resolve; }));
-    await pass(Date.parse(next) - clock.now() - 2 * SECOND_MS);
+    await passUntil(Date.parse(next) - 4 * SECOND_MS);
     assert.equal(receiver.requests.length, before);
-    await pass(4 * SECOND_MS);
+    await passUntil(Date.parse(next) + 2 * SECOND_MS);
     await receiver.got(before + 1);
-    await pass(2 * SECOND_MS);              // no second probe while the first is under way
+    await passUntil(Date.parse(next) + 4 * SECOND_MS);      // no second probe while the first is under way
     assert.equal(receiver.requests.length, before + 1);
     answer({});
     await circuits(hook, 'closed');
