@@ -33,6 +33,19 @@ void api_answer(struct api_call *c, unsigned status, json_t *body)
     api_answer_text(c, status, "application/json", text, bytes);
 }
 
+void api_answer_tagged(struct api_call *c, unsigned status, json_t *body, int64_t revision)
+{
+    char               tag[32];
+    struct http_header headers[] = { { revision ? "ETag" : NULL, tag }, { NULL, NULL } };
+    size_t             bytes = 0;
+    char              *text = json_text(body, &bytes);
+
+    snprintf(tag, sizeof tag, "\"%lld\"", (long long)revision);
+    json_decref(body);
+    http_respond(c->http, status, "application/json", text, bytes, headers);
+    call_free(c);
+}
+
 static json_t *problem_json(enum mh_err err, const char *detail)
 {
     json_t *text = detail ? json_string(detail) : NULL;     /* NULL where it is no UTF-8 */
@@ -113,6 +126,31 @@ void api_answer_or_problem(void *call, enum mh_err err, json_t *answer)
         api_answer(c, c->route->success, json_incref(answer));
     else
         api_problem_json(c, err, answer);
+}
+
+/* ---- Conditions --------------------------------------------------------------------------- */
+
+bool api_is_conditional(const struct api_call *c)
+{
+    const char *tags = http_request_header(c->http, "If-Match");
+    return tags != NULL && strcmp(tags, "*") != 0;
+}
+
+/* The strong comparison of RFC 9110 13.1.1: W/"..." matches nothing. */
+bool api_if_match(const struct api_call *c, int64_t revision)
+{
+    const char *at = http_request_header(c->http, "If-Match");
+    char        tag[32];
+    int         bytes = snprintf(tag, sizeof tag, "\"%lld\"", (long long)revision);
+
+    if (!api_is_conditional(c))
+        return true;
+    for (; *at != '\0'; at += strcspn(at, ",")) {
+        at += strspn(at, ", \t");
+        if (strncmp(at, tag, (size_t)bytes) == 0 && strchr(", \t", at[bytes]) != NULL)
+            return true;
+    }
+    return false;
 }
 
 /* ---- Asking --------------------------------------------------------------------------------- */

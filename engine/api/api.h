@@ -54,6 +54,8 @@ char *api_problem_text(enum mh_err err, const char *detail);
 /* ---- Answering ---------------------------------------------------------------------- */
 
 void api_answer(struct api_call *c, unsigned status, json_t *body);         /* steals body */
+/* With an ETag; 0: without. */
+void api_answer_tagged(struct api_call *c, unsigned status, json_t *body, int64_t revision);
 void api_answer_text(struct api_call *c, unsigned status, const char *content_type, char *body,
                      size_t bytes);                                         /* takes body */
 /* `detail` NULL: the error's own sentence. */
@@ -64,6 +66,11 @@ void api_problem_json(struct api_call *c, enum mh_err err, const json_t *problem
 
 /* For callbacks of the form (arg, err, answer): answers 200 or the problem. */
 void api_answer_or_problem(void *call, enum mh_err err, json_t *answer);
+
+/* If-Match: does the request name a state, other than *; does it take this one. One that
+ * names none takes any. */
+bool api_is_conditional(const struct api_call *c);
+bool api_if_match(const struct api_call *c, int64_t revision);
 
 /* The org that a body names, or the call's own. MH_FORBIDDEN when the key may not act
  * for it; the problem is then answered. */

@@ -307,27 +307,29 @@ static void see_to_admin(struct loading *l)
     json_decref(scopes);
 }
 
-static void on_loaded(void *arg, enum mh_err err, json_t *all)
+static void load_key(void *arg, const char *hash, const json_t *json, int64_t revision)
 {
     struct loading *l = arg;
-    const char     *hash;
-    json_t         *json;
 
-    if (err != MH_OK) {
-        loading_end(l, err);
-        return;
-    }
-    json_object_foreach(all, hash, json)
-        if (strlen(hash) == 64 && json_is_object(json))
-            add_key(l->ks, hash, json);
-    see_to_admin(l);
+    (void)revision;                         /* a key never changes */
+    if (strlen(hash) == 64 && json_is_object(json))
+        add_key(l->ks, hash, (json_t *)json);
 }
 
-bool keys_heard(void *arg, const char *hash, const json_t *json)
+static void on_loaded(void *arg, enum mh_err err)
+{
+    if (err == MH_OK)
+        see_to_admin(arg);
+    else
+        loading_end(arg, err);
+}
+
+bool keys_heard(void *arg, const char *hash, const json_t *json, int64_t revision)
 {
     struct keys          *ks = arg;
     const struct api_key *k = map_get(&ks->all, hash);
 
+    (void)revision;
     if (json == NULL)
         key_unref(map_remove(&ks->all, hash));
     else if (strlen(hash) == 64 && json_is_object(json) && (k == NULL || !json_equal(k->json, json)))
@@ -340,5 +342,5 @@ void keys_load(struct keys *ks, const char *data_dir, store_done *done, void *ar
     struct loading *l = mem_alloc(sizeof *l);
 
     *l = (struct loading){ ks, mem_strdup(data_dir), done, arg };
-    store_load(ks->store, "keys", on_loaded, l);
+    store_load(ks->store, "keys", load_key, on_loaded, l);
 }

@@ -39,7 +39,7 @@ static json_t *parameter(const char *name, const char *in, const char *what, boo
                      "required", (int)required, "schema", "type", "string");
 }
 
-/* "limit: how many; cursor: where" as query parameters. */
+/* "limit: how many; cursor: where" as query parameters; "If-Match: .." is a header. */
 static void add_query(json_t *parameters, const char *query)
 {
     char *copy = mem_strdup(query), *rest = copy, *item;
@@ -50,8 +50,8 @@ static void add_query(json_t *parameters, const char *query)
         if (colon == NULL)
             continue;
         *colon = '\0';
-        json_array_append_new(parameters, parameter(item, "query", colon + 1 + strspn(colon + 1, " "),
-                                                    false));
+        const char *in = item[0] >= 'A' && item[0] <= 'Z' ? "header" : "query";
+        json_array_append_new(parameters, parameter(item, in, colon + 1 + strspn(colon + 1, " "), false));
     }
     free(copy);
 }

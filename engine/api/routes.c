@@ -35,9 +35,10 @@ const struct route routes[] = {
     { "GET", "/api/webhooks", "webhooks:read", webhooks_list, BODY_NONE, ANY, 200,
       "List webhook endpoints", ORG },
     { "GET", "/api/webhooks/{id}", "webhooks:read", webhooks_get, BODY_NONE, ANY, 200,
-      "A webhook endpoint; its headers' values are shown as ***", NULL },
+      "A webhook endpoint; its headers' values are shown as ***; ETag names this state of it", NULL },
     { "PATCH", "/api/webhooks/{id}", "webhooks:write", webhooks_patch, BODY_JSON, ENDPOINT, 200,
-      "Change a webhook endpoint; a header given as *** keeps its value", NULL },
+      "Change a webhook endpoint: the fields that are given, whatever is changed at the same time; a header "
+      "given as *** keeps its value", "If-Match: the ETag that it must still have, else 412" },
     { "DELETE", "/api/webhooks/{id}", "webhooks:write", webhooks_delete, BODY_NONE, ANY, 200,
       "Delete a webhook endpoint; what waits for it is cancelled", NULL },
     { "POST", "/api/webhooks/{id}/test", "webhooks:write", webhooks_test, BODY_NONE, ANY, 202,

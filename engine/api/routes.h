@@ -16,7 +16,7 @@ struct route {
     const size_t            *field_count;
     unsigned                 success;                   /* the status when all is well */
     const char              *summary;
-    const char              *query;                     /* "wait: what it does; limit: .." */
+    const char              *query;                     /* "wait: what it does; If-Match: .." */
 };
 
 extern const struct route routes[];

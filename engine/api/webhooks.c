@@ -10,15 +10,28 @@
 
 static const int64_t MAX_OVERLAP_MS = 365LL * 24 * 3600 * 1000;
 
-static void on_done(void *arg, enum mh_err err, json_t *answer)
+static const char *why_not_done(enum mh_err err)
+{
+    switch (err) {
+    case MH_CONFLICT:     return "other engines kept changing this webhook; read it and try again";
+    case MH_BUSY:         return "too many changes of this webhook are under way; try again later";
+    case MH_NOT_FOUND:    return "the webhook was deleted meanwhile";
+    case MH_PRECONDITION: return "the webhook was changed since the state that If-Match names; read it "
+                                 "again (GET shows its ETag), then decide";
+    default:              return NULL;
+    }
+}
+
+static void on_done(void *arg, enum mh_err err, const struct endpoints_answer *answer)
 {
     struct api_call *c = arg;
 
     if (err == MH_OK)
-        api_answer(c, c->route->success, json_incref(answer));
+        api_answer_tagged(c, c->route->success, json_incref(answer->json), answer->revision);
+    else if (err == MH_UNPROCESSABLE)
+        api_fault(c, err, answer->fault);
     else
-        api_problem(c, err, err == MH_CONFLICT ? "another change of this webhook is under way; "
-                                                 "read it and try again" : NULL);
+        api_problem(c, err, why_not_done(err));
 }
 
 struct endpoint *webhooks_endpoint(struct api_call *c)
@@ -68,35 +81,32 @@ void webhooks_get(struct api_call *c)
     struct endpoint *e = webhooks_endpoint(c);
 
     if (e != NULL)
-        api_answer(c, 200, endpoint_describe(e));
+        api_answer_tagged(c, 200, endpoint_describe(e), e->revision);
 }
 
 void webhooks_patch(struct api_call *c)
 {
-    struct json_fault fault = { .pointer = "", .text = "" };
+    struct json_fault fault = { .pointer = "/org_id", .text = "cannot be changed" };
     struct endpoint  *e = webhooks_endpoint(c);
-    json_t           *merged = NULL;
 
     if (e == NULL)
         return;
-    enum mh_err err = json_object_get(c->body, "org_id")
-        ? json_fault(&fault, "/org_id", "cannot be changed")
-        : endpoint_check(c->body, e->json, most_of(c), &merged, &fault);
-    if (err != MH_OK)
-        api_fault(c, err, &fault);
+    if (json_object_get(c->body, "org_id"))
+        api_fault(c, MH_UNPROCESSABLE, &fault);
+    else if (!api_if_match(c, e->revision))
+        api_problem(c, MH_PRECONDITION, why_not_done(MH_PRECONDITION));
     else
-        endpoints_update(c->api->endpoints, e, merged, json_bool_of(c->body, "active", false),
-                         on_done, c);
+        endpoints_update(e, c->body, api_is_conditional(c) ? e->revision : ENDPOINTS_ANY, on_done, c);
 }
 
 const struct json_field rotate_fields[] = { { "overlap", JSON_IS_STRING, false } };
 const size_t            rotate_field_count = ARRAY_LEN(rotate_fields);
 
-static void on_rotated(void *arg, enum mh_err err, json_t *answer)
+static void on_rotated(void *arg, enum mh_err err, const struct endpoints_answer *answer)
 {
     if (err == MH_CONFLICT)
-        api_problem(arg, err, "another change is under way, or so many secrets live that one has to "
-                              "end first; an overlap of 0s ends all but the new one");
+        api_problem(arg, err, "so many secrets live that one has to end first; an overlap of 0s ends "
+                              "all but the new one");
     else
         on_done(arg, err, answer);
 }

@@ -18,6 +18,7 @@
     X(NOT_FOUND,   404, "not_found",      "there is no such thing")                                \
     X(METHOD,      405, "method_not_allowed", "this path does not take this method")               \
     X(CONFLICT,    409, "conflict",       "the request conflicts with the present state")          \
+    X(PRECONDITION, 412, "precondition",  "it is not what If-Match says that it is")               \
     X(TOO_LARGE,   413, "too_large",      "more bytes than allowed")                               \
     X(MEDIA_TYPE,  415, "media_type",     "this content type is not understood")                   \
     X(BUSY,        429, "busy",           "too much is under way; try again later")                \

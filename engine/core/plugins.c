@@ -38,6 +38,7 @@ void plugins_entry_free(void *value)
         watch_stop(e->watch);
     if (e->plugin != NULL)
         plugin_remove(e->plugin);
+    json_decref(e->news);
     free(e);
 }
 
@@ -105,7 +106,7 @@ void plugins_watch_entry(struct plugins *ps, struct entry *e, json_t *seen)
     free(folder);
 }
 
-void plugins_load_one(struct plugins *ps, const char *name, const json_t *stored)
+void plugins_load_one(struct plugins *ps, const char *name, const json_t *stored, int64_t revision)
 {
     struct plugin_version v, before;
 
@@ -120,6 +121,7 @@ void plugins_load_one(struct plugins *ps, const char *name, const json_t *stored
         return;
     }
     struct entry *e = plugins_add_entry(ps, name);
+    e->revision = revision;
     e->enabled = json_bool_of(stored, "enabled", true);
     e->plugin = plugin_new(&ps->spec.plugin, &v);
     plugin_set_before(e->plugin, &before);
@@ -131,15 +133,16 @@ void plugins_load_one(struct plugins *ps, const char *name, const json_t *stored
 
 struct loading { struct plugins *ps; store_done *done; void *arg; };
 
-static void on_loaded(void *arg, enum mh_err err, json_t *all)
+static void load_stored(void *arg, const char *name, const json_t *stored, int64_t revision)
 {
     struct loading *l = arg;
-    const char     *name;
-    json_t         *stored;
+    plugins_load_one(l->ps, name, stored, revision);
+}
 
-    if (err == MH_OK)
-        json_object_foreach(all, name, stored)
-            plugins_load_one(l->ps, name, stored);
+static void on_loaded(void *arg, enum mh_err err)
+{
+    struct loading *l = arg;
+
     if (err == MH_OK)
         leftovers_begin(l->ps->leftovers);
     l->done(l->arg, err);
@@ -151,5 +154,5 @@ void plugins_load(struct plugins *ps, store_done *done, void *arg)
     struct loading *l = mem_alloc(sizeof *l);
 
     *l = (struct loading){ ps, done, arg };
-    store_load(ps->spec.store, "plugins", on_loaded, l);
+    store_load(ps->spec.store, "plugins", load_stored, on_loaded, l);
 }

@@ -27,9 +27,10 @@ static void on_version_stored(void *arg, enum mh_err err)
     struct plugin *p = plugin_of(op);
     if (err != MH_OK) {
         plugin_abandon(p);
-        plugins_refuse(op, err, "Redis did not take the change; nothing was changed");
+        plugins_not_stored(op, err);
         return;
     }
+    op->entry->revision = op->revision;
     if (op->install) {
         op->entry->plugin = p;
         op->entry->enabled = true;
@@ -230,14 +231,33 @@ void plugins_install(struct plugins *ps, const char *source, const json_t *confi
     read_source(op);
 }
 
+static void begin_op(struct op *op, void (*begin)(struct op *op))
+{
+    op->begin = begin;
+    begin(op);
+}
+
+static void reload(struct op *op)
+{
+    json_decref(op->files);
+    free(op->source);
+    op->files = NULL;
+    op->source = mem_strdup(plugin_version(op->entry->plugin)->source);
+    read_source(op);
+}
+
 void plugins_reload(struct plugins *ps, const char *name, plugins_done *done, void *arg)
 {
     struct op *op = plugins_op(ps, name, done, arg);
 
-    if (op == NULL)
-        return;
-    op->source = mem_strdup(plugin_version(op->entry->plugin)->source);
-    read_source(op);
+    if (op != NULL)
+        begin_op(op, reload);
+}
+
+static void configure(struct op *op)
+{
+    op->version = plugin_version_copy(plugin_version(op->entry->plugin));
+    try_version(op);
 }
 
 void plugins_configure(struct plugins *ps, const char *name, const json_t *config,
@@ -247,18 +267,13 @@ void plugins_configure(struct plugins *ps, const char *name, const json_t *confi
 
     if (op == NULL)
         return;
-    op->version = plugin_version_copy(plugin_version(op->entry->plugin));
     op->given = json_deep_copy(config);
-    try_version(op);
+    begin_op(op, configure);
 }
 
 /* The version before was approved when it came, so that nothing is asked again. */
-void plugins_rollback(struct plugins *ps, const char *name, plugins_done *done, void *arg)
+static void roll_back(struct op *op)
 {
-    struct op *op = plugins_op(ps, name, done, arg);
-
-    if (op == NULL)
-        return;
     if (plugin_before(op->entry->plugin) == NULL) {
         plugins_refuse(op, MH_CONFLICT, "there is no earlier version of '%s' to go back to; a reload or "
                "a rollback that changed its files leaves one", op->entry->name);
@@ -266,4 +281,12 @@ void plugins_rollback(struct plugins *ps, const char *name, plugins_done *done, 
     }
     op->trying = true;
     plugin_try_before(op->entry->plugin, plugins_on_tried, op);
+}
+
+void plugins_rollback(struct plugins *ps, const char *name, plugins_done *done, void *arg)
+{
+    struct op *op = plugins_op(ps, name, done, arg);
+
+    if (op != NULL)
+        begin_op(op, roll_back);
 }

@@ -12,6 +12,9 @@ struct entry {
     char           name[MH_ID_BYTES];
     struct plugin *plugin;                  /* NULL while its install is under way */
     bool           enabled, busy;
+    int64_t        revision;                /* of what memory has (store.h) */
+    json_t        *news;                    /* told of it while it was busy; NULL: removed */
+    int64_t        news_revision;           /* 0: nothing was told */
     struct watch  *watch;                   /* NULL where none is wanted, or no folder */
 };
 
@@ -27,7 +30,12 @@ struct op {
     struct list           node;             /* in ps->ops */
     struct plugins       *ps;               /* NULL: answered, and only waited for (see orphan) */
     struct entry         *entry;            /* NULL until the name is known */
-    bool                  install, trying;
+    char                  name[MH_ID_BYTES];    /* of one that waits */
+    void                (*begin)(struct op *op);    /* also once more, where another engine was faster */
+    bool                  install, trying, enable;
+    bool                  waiting;          /* until what the other engine did is done here */
+    unsigned              tries;
+    int64_t               revision;         /* under which it is in Redis */
     bool                  prepared;         /* what its setup stores is noted */
     bool                  heard;            /* another engine did it: it is in Redis already */
     char                 *source;
@@ -43,7 +51,7 @@ struct op {
 struct entry *plugins_add_entry(struct plugins *ps, const char *name);
 /* `seen`: the files as they were read; NULL: as they are now. */
 void plugins_watch_entry(struct plugins *ps, struct entry *e, json_t *seen);
-void plugins_load_one(struct plugins *ps, const char *name, const json_t *stored);
+void plugins_load_one(struct plugins *ps, const char *name, const json_t *stored, int64_t revision);
 void plugins_entry_free(void *entry);
 
 /* ---- plugins_op.c ---- */
@@ -67,6 +75,17 @@ bool plugins_is_orphan(struct op *op);      /* true: it was, and is freed */
 void plugins_store_version(struct op *op, const struct plugin_version *v,
                            const struct plugin_version *before, bool enabled, store_done *done);
 bool plugins_was_not_stored(struct op *op, enum mh_err err);
+/* Ends what was not stored, or has it begin again. */
+void plugins_not_stored(struct op *op, enum mh_err err);
+
+/* ---- plugins_follow.c ---- */
+
+/* What is stored was not what `op` is based on: it begins again once that is followed. */
+void plugins_again(struct op *op);
+/* Whoever waits goes on, where nothing is under way any more. */
+void plugins_wake(struct plugins *ps);
+
+/* ---- plugins_op.c, too ---- */
 
 /* What the plugin stored; nothing of it runs any more that could put something there again. */
 void plugins_forget_store(struct plugins *ps, const char *name, store_done *done, void *arg);

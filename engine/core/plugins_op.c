@@ -30,19 +30,23 @@ void plugins_forget_store(struct plugins *ps, const char *name, store_done *done
 
 void plugins_finish(struct op *op, enum mh_err err, json_t *answer)
 {
+    struct plugins *ps = op->ps;
+
     if (op->entry != NULL)
         op->entry->busy = false;
     if (err != MH_OK && op->plugin != NULL)
         plugin_remove(op->plugin);
     if (err != MH_OK && op->install && op->entry != NULL) {
-        if (op->prepared)
-            plugins_forget_store(op->ps, op->entry->name, NULL, NULL);      /* its setup may have */
-        map_remove(&op->ps->entries, op->entry->name);
+        if (op->prepared && err != MH_CONFLICT)     /* its setup may have; else it is another engine's */
+            plugins_forget_store(ps, op->entry->name, NULL, NULL);
+        map_remove(&ps->entries, op->entry->name);
+        json_decref(op->entry->news);
         free(op->entry);
     }
     op->done(op->arg, err, answer);
     json_decref(answer);
     op_free(op);
+    plugins_wake(ps);
 }
 
 void plugins_refuse(struct op *op, enum mh_err err, const char *format, ...)
@@ -70,7 +74,7 @@ void plugins_orphan(struct op *op)
     op->ps = NULL;
     op->entry = NULL;
     op->plugin = NULL;
-    if (op->trying)
+    if (op->trying || op->waiting)
         op_free(op);
 }
 
@@ -108,18 +112,35 @@ struct op *plugins_op(struct plugins *ps, const char *name, plugins_done *done, 
     }
     op->entry = e;
     e->busy = true;
+    e->news_revision = 0;
     return op;
 }
 
 /* ---- To Redis ------------------------------------------------------------------------ */
+
+static void on_version_written(void *arg, int64_t revision) { ((struct op *)arg)->revision = revision; }
 
 void plugins_store_version(struct op *op, const struct plugin_version *v,
                            const struct plugin_version *before, bool enabled, store_done *done)
 {
     json_t *record = plugins_record(op->ps->spec.vault, v, before, enabled);
 
-    store_put(op->ps->spec.store, "plugins", op->entry->name, record, done, op);
+    store_write(op->ps->spec.store, &(struct store_write){
+        .kind = "plugins", .id = op->entry->name, .value = record,
+        .based_on = op->install ? STORE_NEW : op->entry->revision, .written = on_version_written,
+        .done = done, .arg = op });
     json_decref(record);
+}
+
+void plugins_not_stored(struct op *op, enum mh_err err)
+{
+    if (err == MH_CONFLICT && !op->install)
+        plugins_again(op);
+    else if (err == MH_CONFLICT)
+        plugins_refuse(op, err, "another engine installed '%s' at the same time; use reload or config to "
+                       "change it", op->entry->name);
+    else
+        plugins_refuse(op, err, "Redis did not take the change; nothing was changed");
 }
 
 /* The operation ends here, then: with its engine, or refused. */
@@ -128,6 +149,6 @@ bool plugins_was_not_stored(struct op *op, enum mh_err err)
     if (plugins_is_orphan(op))
         return true;
     if (err != MH_OK)
-        plugins_refuse(op, err, "Redis did not take the change; nothing was changed");
+        plugins_not_stored(op, err);
     return err != MH_OK;
 }

@@ -9,12 +9,23 @@ static void on_switched(void *arg, enum mh_err err)
 
     if (plugins_was_not_stored(op, err))
         return;
-    op->entry->enabled = !op->entry->enabled;
-    if (op->entry->enabled)
+    op->entry->revision = op->revision;
+    op->entry->enabled = op->enable;
+    if (op->enable)
         plugin_start(op->entry->plugin);
     else
         plugin_stop(op->entry->plugin);
     plugins_finish(op, MH_OK, plugin_describe(op->entry->plugin));
+}
+
+static void switch_to(struct op *op)
+{
+    const struct plugin *p = op->entry->plugin;
+
+    if (op->entry->enabled == op->enable)
+        plugins_finish(op, MH_OK, plugin_describe(p));
+    else
+        plugins_store_version(op, plugin_version(p), plugin_before(p), op->enable, on_switched);
 }
 
 void plugins_enable(struct plugins *ps, const char *name, bool enabled, plugins_done *done,
@@ -24,11 +35,9 @@ void plugins_enable(struct plugins *ps, const char *name, bool enabled, plugins_
 
     if (op == NULL)
         return;
-    if (op->entry->enabled == enabled)
-        plugins_finish(op, MH_OK, plugin_describe(op->entry->plugin));
-    else
-        plugins_store_version(op, plugin_version(op->entry->plugin), plugin_before(op->entry->plugin),
-                      enabled, on_switched);
+    op->enable = enabled;
+    op->begin = switch_to;
+    switch_to(op);
 }
 
 /* It is uninstalled either way; what could not be removed yet is noted. */

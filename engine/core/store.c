@@ -28,6 +28,7 @@ struct store *store_new(struct redis *redis, const char *prefix)
     s->keys = mem_printf("%s:{c}", prefix);
     id_new("eng", s->engine);
     find_script(&s->put, "put.lua");
+    find_script(&s->load, "load.lua");
     find_script(&s->replace, "replace.lua");
     find_script(&s->look_script, "look.lua");
     find_script(&s->agree_script, "agree.lua");
@@ -47,25 +48,34 @@ void store_key(const struct store *s, struct command *c, const char *name)
 }
 
 struct write {
-    struct store *store;
-    int64_t       revision, until_ms;       /* until_ms: monotonic */
-    struct timer  again;                    /* asks whether the others have seen it */
-    store_done   *done;
-    void         *arg;
+    struct store  *store;
+    int64_t        revision, until_ms;      /* until_ms: monotonic */
+    struct timer   again;                   /* asks whether the others have seen it */
+    char          *kind, *id;
+    store_written *written;
+    store_done    *done;
+    void          *arg;
 };
+
+static void write_free(struct write *w)
+{
+    free(w->kind);
+    free(w->id);
+    free(w);
+}
 
 static void on_again_closed(struct timer *again)
 {
-    free(container_of(again, struct write, again));
+    write_free(container_of(again, struct write, again));
 }
 
 static void write_end(struct write *w, enum mh_err err)
 {
-    w->done(w->arg, err == MH_OK ? MH_OK : MH_UNAVAILABLE);
+    w->done(w->arg, err == MH_OK || err == MH_CONFLICT ? err : MH_UNAVAILABLE);
     if (w->again.open)
         timer_close(&w->again, on_again_closed);
     else
-        free(w);
+        write_free(w);
 }
 
 /* ---- Until the others have seen it ------------------------------------------------------ */
@@ -83,7 +93,8 @@ static void on_agreed(void *arg, enum mh_err err, const redisReply *reply)
         timer_start(&w->again, ASK_AGAIN_MS);
         return;
     }
-    store_late_revision(w->store, w->revision);
+    if (w->written == NULL)
+        store_late_revision(w->store, w->revision);
     write_end(w, MH_OK);
 }
 
@@ -116,6 +127,8 @@ static void on_again(struct timer *again)
 /* It is in Redis. At the start nobody is waited for: others may be starting as well. */
 static void see_to_others(struct write *w)
 {
+    if (w->written != NULL)
+        w->written(w->arg, w->revision);
     if (w->store->followers == NULL) {
         write_end(w, MH_OK);
         return;
@@ -140,6 +153,19 @@ static void on_replicated(void *arg, enum mh_err err, const redisReply *reply)
     write_end(w, err);
 }
 
+/* { revision, the present text }: another change came first. */
+static void on_refused(struct write *w, const redisReply *reply)
+{
+    bool known = reply->elements == 2 && reply->element[0]->type == REDIS_REPLY_STRING;
+
+    if (!known || w->store->followers == NULL) {
+        write_end(w, MH_UNAVAILABLE);
+        return;
+    }
+    store_show(w->store, w->kind, w->id, reply->element[1], true, atoll(reply->element[0]->str));
+    write_end(w, MH_CONFLICT);
+}
+
 static void on_written(void *arg, enum mh_err err, const redisReply *reply)
 {
     struct write *w = arg;
@@ -148,6 +174,10 @@ static void on_written(void *arg, enum mh_err err, const redisReply *reply)
     if (err == MH_IO)
         LOG_ERROR("store_refused", "redis=%s",
                   log_quote(reply && reply->str ? reply->str : "", text, sizeof text));
+    if (err == MH_OK && reply->type == REDIS_REPLY_ARRAY) {
+        on_refused(w, reply);
+        return;
+    }
     if (err == MH_OK && reply->type == REDIS_REPLY_INTEGER) {
         w->revision = reply->integer;
         store_own_revision(w->store, w->revision);
@@ -160,50 +190,45 @@ static void on_written(void *arg, enum mh_err err, const redisReply *reply)
         write_end(w, err);
 }
 
-/* `text` NULL: removed. */
-static void write_entry(struct store *s, const char *kind, const char *id, const char *text,
-                        size_t bytes, redis_done *done, void *arg)
-{
-    const char    *notes = store_notes_of(kind);
-    struct command c;
-
-    command_init(&c);
-    command_text(&c, notes ? "3" : "2");
-    store_key(s, &c, kind);
-    store_key(s, &c, "changes");
-    if (notes != NULL)
-        store_key(s, &c, notes);
-    command_text(&c, id);
-    command_format(&c, "%s %s", kind, id);
-    command_text(&c, s->engine);
-    if (text != NULL)
-        command_add(&c, text, bytes);
-    struct redis_args args = command_args(&c);
-    redis_eval(s->redis, &s->put, &args, done, arg);
-    command_deinit(&c);
-}
-
-static struct write *write_new(struct store *s, store_done *done, void *arg)
+static struct write *write_new(struct store *s, const struct store_write *spec)
 {
     struct write *w = mem_alloc(sizeof *w);
-    *w = (struct write){ .store = s, .done = done, .arg = arg };
+    *w = (struct write){ .store = s, .kind = mem_strdup(spec->kind), .id = mem_strdup(spec->id),
+                         .written = spec->written, .done = spec->done, .arg = spec->arg };
     return w;
 }
 
-void store_put(struct store *s, const char *kind, const char *id, const json_t *value,
-               store_done *done, void *arg)
+static void send_write(struct store *s, const struct store_write *w, redis_done *done, void *arg)
 {
-    size_t bytes = 0;
-    char  *text = json_text(value, &bytes);
+    const char    *notes = store_notes_of(w->kind);
+    struct command c;
+    size_t         bytes = 0;
+    char          *text = w->value ? json_text(w->value, &bytes) : NULL;
 
-    write_entry(s, kind, id, text ? text : "", text ? bytes : 0, on_written,
-                write_new(s, done, arg));
+    command_init(&c);
+    command_text(&c, notes ? "3" : "2");
+    store_key(s, &c, w->kind);
+    store_key(s, &c, "changes");
+    if (notes != NULL)
+        store_key(s, &c, notes);
+    command_text(&c, w->id);
+    command_format(&c, "%s %s", w->kind, w->id);
+    if (w->based_on == STORE_ANY)
+        command_text(&c, "");
+    else
+        command_format(&c, "%lld", (long long)w->based_on);
+    command_text(&c, s->engine);
+    if (w->value != NULL)
+        command_add(&c, text ? text : "", bytes);
+    struct redis_args args = command_args(&c);
+    redis_eval(s->redis, &s->put, &args, done, arg);
+    command_deinit(&c);
     free(text);
 }
 
-void store_remove(struct store *s, const char *kind, const char *id, store_done *done, void *arg)
+void store_write(struct store *s, const struct store_write *w)
 {
-    write_entry(s, kind, id, NULL, 0, on_written, write_new(s, done, arg));
+    send_write(s, w, on_written, write_new(s, w));
 }
 
 static void on_told(void *arg, enum mh_err err, const redisReply *reply)
@@ -214,16 +239,25 @@ static void on_told(void *arg, enum mh_err err, const redisReply *reply)
 
 void store_tell(struct store *s, const char *kind, const char *id, const json_t *value)
 {
-    size_t bytes = 0;
-    char  *text = value != NULL ? json_text(value, &bytes) : NULL;
+    send_write(s, &(struct store_write){ .kind = kind, .id = id, .value = value,
+                                         .based_on = STORE_ANY }, on_told, s);
+}
 
-    write_entry(s, kind, id, text, bytes, on_told, s);
-    free(text);
+void store_put(struct store *s, const char *kind, const char *id, const json_t *value,
+               store_done *done, void *arg)
+{
+    store_write(s, &(struct store_write){ .kind = kind, .id = id, .value = value,
+                                          .based_on = STORE_ANY, .done = done, .arg = arg });
+}
+
+void store_remove(struct store *s, const char *kind, const char *id, store_done *done, void *arg)
+{
+    store_put(s, kind, id, NULL, done, arg);
 }
 
 /* ---- Reading ---------------------------------------------------------------------------- */
 
-struct load { const char *kind; store_loaded *done; void *arg; };
+struct load { const char *kind; store_each *each; store_done *done; void *arg; };
 
 json_t *store_parse(const char *kind, const char *id, const redisReply *text)
 {
@@ -235,34 +269,41 @@ json_t *store_parse(const char *kind, const char *id, const redisReply *text)
     return value;
 }
 
-static void add_entry(json_t *all, const char *kind, const redisReply *id, const redisReply *text)
+static void show_entry(const struct load *l, redisReply *const *triple)
 {
-    json_t *value = store_parse(kind, id->str, text);
+    json_t *value = store_parse(l->kind, triple[0]->str, triple[1]);
 
     if (value != NULL)
-        json_put(all, id->str, value);
+        l->each(l->arg, triple[0]->str, value, atoll(triple[2]->str));
+    json_decref(value);
 }
 
 static void on_loaded(void *arg, enum mh_err err, const redisReply *reply)
 {
     struct load *l = arg;
-    json_t      *all = json_object();
 
     if (err == MH_OK && reply->type != REDIS_REPLY_ARRAY)
         err = MH_UNAVAILABLE;
-    for (size_t i = 0; err == MH_OK && i + 1 < reply->elements; i += 2)
-        add_entry(all, l->kind, reply->element[i], reply->element[i + 1]);
-    l->done(l->arg, err == MH_OK ? MH_OK : MH_UNAVAILABLE, err == MH_OK ? all : NULL);
-    json_decref(all);
+    for (size_t i = 0; err == MH_OK && i + 2 < reply->elements; i += 3)
+        show_entry(l, &reply->element[i]);
+    l->done(l->arg, err == MH_OK ? MH_OK : MH_UNAVAILABLE);
     free(l);
 }
 
-void store_load(struct store *s, const char *kind, store_loaded *done, void *arg)
+void store_load(struct store *s, const char *kind, store_each *each, store_done *done, void *arg)
 {
-    struct load *l = mem_alloc(sizeof *l);
+    struct load   *l = mem_alloc(sizeof *l);
+    struct command c;
 
-    *l = (struct load){ kind, done, arg };
-    redis_sendf(s->redis, on_loaded, l, "HGETALL %s:{c}:%s", s->prefix, kind);
+    *l = (struct load){ kind, each, done, arg };
+    command_init(&c);
+    command_text(&c, "2");
+    store_key(s, &c, kind);
+    store_key(s, &c, "changes");
+    command_text(&c, kind);
+    struct redis_args args = command_args(&c);
+    redis_eval(s->redis, &s->load, &args, on_loaded, l);
+    command_deinit(&c);
 }
 
 /* ---- Changing all of a kind: read the ids, then HMGET, change, replace, some at a time ---- */

@@ -7,9 +7,10 @@
  *
  * Several engines agree by "mh:{c}:changes": what changed, by revision. Each looks for
  * revisions that it has not seen five times a second (STORE_LOOK_MS) and is told the
- * entries. The last writer wins. A change is answered when every engine that lives has
- * seen it ("mh:{c}:seen"), or after STORE_AGREE_MS: whoever made a webhook here may send
- * an event there. */
+ * entries. A change says which revision of its entry it is based on, and is refused where
+ * that is not the newest: no engine writes over what it has not read. A change is answered
+ * when every engine that lives has seen it ("mh:{c}:seen"), or after STORE_AGREE_MS: whoever
+ * made a webhook here may send an event there. */
 #pragma once
 
 #include "io/json.h"
@@ -22,8 +23,26 @@ struct store;
 struct store *store_new(struct redis *redis, const char *prefix);
 void          store_free(struct store *s);
 
-/* `done` comes once, not inside: MH_OK (then it is in Redis) or MH_UNAVAILABLE. */
+/* What a change is based on: the entry's revision as it was read, or one of these. */
+enum { STORE_NEW = 0, STORE_ANY = -1 };     /* there is no such entry; whatever there is */
+
+/* It is in Redis under `revision`; other engines may not have seen it yet. */
+typedef void store_written(void *arg, int64_t revision);
+/* MH_OK (then it is in Redis), MH_UNAVAILABLE, or MH_CONFLICT: another change came first;
+ * the kind's follower was told the present entry just before. */
 typedef void store_done(void *arg, enum mh_err err);
+
+struct store_write {
+    const char    *kind, *id;
+    const json_t  *value;                   /* NULL: it is removed */
+    int64_t        based_on;
+    store_written *written;                 /* NULL: memory takes it over in `done` */
+    store_done    *done;                    /* comes once, not inside */
+    void          *arg;
+};
+void store_write(struct store *s, const struct store_write *w);     /* all borrowed for the call */
+
+/* The same, based on whatever there is. */
 void store_put(struct store *s, const char *kind, const char *id, const json_t *value,
                store_done *done, void *arg);
 void store_remove(struct store *s, const char *kind, const char *id, store_done *done, void *arg);
@@ -32,10 +51,11 @@ void store_remove(struct store *s, const char *kind, const char *id, store_done 
  * waits for it, and a loss is not made good. */
 void store_tell(struct store *s, const char *kind, const char *id, const json_t *value);
 
-/* `all`: borrowed object of id to value; NULL unless MH_OK. A value that cannot be
- * read is left out and logged: one broken entry keeps nothing from starting. */
-typedef void store_loaded(void *arg, enum mh_err err, json_t *all);
-void store_load(struct store *s, const char *kind, store_loaded *done, void *arg);
+/* Shows every entry of a kind (borrowed) to `each`, then `done`: MH_OK, or MH_UNAVAILABLE
+ * and none was shown. A value that cannot be read is left out and logged: one broken entry
+ * keeps nothing from starting. */
+typedef void store_each(void *arg, const char *id, const json_t *value, int64_t revision);
+void store_load(struct store *s, const char *kind, store_each *each, store_done *done, void *arg);
 
 /* Shows every entry of a kind to `change`, some at a time; where that changes `value` and
  * returns true, the entry is replaced, unless somebody else wrote it meanwhile: such
@@ -71,8 +91,9 @@ void store_note_drop(struct store *s, const char *kind, const char *id, store_do
 /* ---- What other engines change ------------------------------------------------------ */
 
 /* An entry is now `value` (borrowed), or removed: NULL. It may be what it was, or this
- * engine's own. False: not now, tell me again. */
-typedef bool store_heard(void *arg, const char *id, const json_t *value);
+ * engine's own, or newer than `revision`: it is told again then. False: not now, tell me
+ * again. */
+typedef bool store_heard(void *arg, const char *id, const json_t *value, int64_t revision);
 struct store_follower { const char *kind; store_heard *heard; void *arg; };
 
 /* Notes the present revision; what is loaded after this is as new, or newer. */

@@ -111,15 +111,16 @@ static void refuse(struct news *n, int64_t revision)
 
 /* What is missing without having been removed was taken away behind everybody's back:
  * memory keeps it. */
-static bool tell(const struct store *s, const struct entry *e, const redisReply *text)
+bool store_show(const struct store *s, const char *kind, const char *id, const redisReply *text,
+                bool removed, int64_t revision)
 {
-    json_t *value = text->type == REDIS_REPLY_STRING ? store_parse(e->kind, e->id, text) : NULL;
-    bool    removed = e->removed && text->type == REDIS_REPLY_NIL, taken = true;
+    json_t *value = text->type == REDIS_REPLY_STRING ? store_parse(kind, id, text) : NULL;
+    bool    taken = true;
 
-    if (value != NULL || removed)
+    if (value != NULL || (removed && text->type == REDIS_REPLY_NIL))
         for (const struct store_follower *f = s->followers; f->kind != NULL; f++)
-            if (strcmp(f->kind, e->kind) == 0)
-                taken = f->heard(f->arg, e->id, value);
+            if (strcmp(f->kind, kind) == 0)
+                taken = f->heard(f->arg, id, value, revision);
     json_decref(value);
     return taken;
 }
@@ -130,7 +131,7 @@ static void on_entry(void *arg, enum mh_err err, const redisReply *reply)
     struct news  *n = e->news;
 
     if (n->store->followers != NULL &&
-        (err != MH_OK || !tell(n->store, e, reply)))
+        (err != MH_OK || !store_show(n->store, e->kind, e->id, reply, e->removed, e->revision)))
         refuse(n, e->revision);
     free(e);
     entry_told(n);

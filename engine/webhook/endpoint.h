@@ -30,8 +30,9 @@ struct endpoint {
     struct endpoint_shared shared;          /* of the gate: share.c's */
     bool              active;
     bool              deleting;             /* until Redis has answered nothing may store it */
-    bool              changing;             /* an operator's change is on its way to Redis */
-    bool              unsaved;              /* what was to be stored meanwhile */
+    int64_t           revision;             /* of what memory has (store.h) */
+    struct list       changes;              /* on their way to Redis: endpoints_change.c's own */
+    unsigned          changes_waiting;
 };
 
 /* What the operator of the engine set: an endpoint may take less. */

@@ -1,9 +1,8 @@
 /* endpoints.c - see endpoints.h. */
-#include "webhook/endpoints.h"
+#include "webhook/endpoints_internal.h"
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/map.h"
 #include "webhook/headers.h"
 #include "webhook/life.h"
 #include "webhook/share.h"
@@ -14,8 +13,6 @@
 #include <string.h>
 
 enum { MAX_ENDPOINTS = 50000 };             /* far below what aborts in dispatch */
-
-struct endpoints { struct endpoints_spec spec; struct map all; struct endpoints_counts counts; };
 
 struct endpoints *endpoints_new(const struct endpoints_spec *spec)
 {
@@ -85,6 +82,7 @@ static struct endpoint *endpoint_new(struct endpoints *es, const char *id, const
     target_init(&e->target, &ops, id, org);
     e->owner = es;
     e->json = json;
+    list_init(&e->changes);
     life_init(e);
     endpoint_apply(e, &es->spec.most);
     return e;
@@ -146,7 +144,7 @@ static enum mh_err read_stored(const struct endpoints *es, const char *id, const
     return err;
 }
 
-static void load_one(struct endpoints *es, const char *id, const json_t *stored)
+static void load_one(struct endpoints *es, const char *id, const json_t *stored, int64_t revision)
 {
     struct keyring keys;
     json_t        *json;
@@ -155,6 +153,7 @@ static void load_one(struct endpoints *es, const char *id, const json_t *stored)
         return;
     struct endpoint *e = endpoint_new(es, id, json_text_of(stored, "org_id", "default"), json);
     e->keys = keys;
+    e->revision = revision;
     keyring_wipe(&keys);
     begin_serving(e);
     life_load(e, stored);
@@ -204,37 +203,39 @@ static void on_headers_sealed(void *arg, enum mh_err err, size_t changed, size_t
     end_loading(arg, MH_OK);
 }
 
-static void on_gates_loaded(void *arg, enum mh_err err, json_t *all)
+static void load_gate(void *arg, const char *id, const json_t *stored, int64_t revision)
 {
     struct loading *l = arg;
-    const char     *id;
-    json_t         *stored;
+    (void)endpoints_heard_gate(l->es, id, stored, revision);
+}
 
-    if (err == MH_OK)
-        json_object_foreach(all, id, stored)
-            (void)endpoints_heard_gate(l->es, id, stored);
+static void on_gates_loaded(void *arg, enum mh_err err)
+{
+    struct loading *l = arg;
+
     if (err == MH_OK && l->plain)
         store_change_all(l->es->spec.store, "webhooks", seal_headers, on_headers_sealed, l);
     else
         end_loading(l, err);
 }
 
-static void on_loaded(void *arg, enum mh_err err, json_t *all)
+static void load_stored(void *arg, const char *id, const json_t *stored, int64_t revision)
 {
     struct loading *l = arg;
-    const char     *id;
-    json_t         *stored;
 
-    if (err != MH_OK) {
+    if (map_get(&l->es->all, id) == NULL)   /* the gates could not be loaded, the last time */
+        load_one(l->es, id, stored, revision);
+    l->plain = l->plain || has_plain_headers(stored);
+}
+
+static void on_loaded(void *arg, enum mh_err err)
+{
+    struct loading *l = arg;
+
+    if (err == MH_OK)
+        store_load(l->es->spec.store, "gates", load_gate, on_gates_loaded, l);
+    else
         end_loading(l, err);
-        return;
-    }
-    json_object_foreach(all, id, stored) {
-        if (map_get(&l->es->all, id) == NULL)       /* the gates could not be loaded, the last time */
-            load_one(l->es, id, stored);
-        l->plain = l->plain || has_plain_headers(stored);
-    }
-    store_load(l->es->spec.store, "gates", on_gates_loaded, l);
 }
 
 void endpoints_load(struct endpoints *es, store_done *done, void *arg)
@@ -242,17 +243,14 @@ void endpoints_load(struct endpoints *es, store_done *done, void *arg)
     struct loading *l = mem_alloc(sizeof *l);
 
     *l = (struct loading){ .es = es, .done = done, .arg = arg };
-    store_load(es->spec.store, "webhooks", on_loaded, l);
+    store_load(es->spec.store, "webhooks", load_stored, on_loaded, l);
 }
 
-/* ---- What operators do ----------------------------------------------------------------------- */
+/* ---- Creating and deleting --------------------------------------------------------------------- */
 
 struct op {
     struct endpoint *endpoint;              /* counted */
-    json_t          *merged;                /* of a change: what it is to be */
-    struct keyring   keys;
-    bool             anew;
-    bool             rotated;               /* the answer shows the new secret */
+    int64_t          revision;
     endpoints_done  *done;
     void            *arg;
 };
@@ -266,59 +264,46 @@ static struct op *op_new(struct endpoint *e, endpoints_done *done, void *arg)
     return op;
 }
 
-static void op_end(struct op *op, enum mh_err err, json_t *answer)
+static void op_end(struct op *op, enum mh_err err, json_t *json)
 {
-    op->done(op->arg, err, answer);
-    json_decref(answer);
-    json_decref(op->merged);
-    keyring_wipe(&op->keys);
+    struct endpoints_answer answer = { .json = json, .revision = op->revision };
+
+    op->done(op->arg, err, &answer);
+    json_decref(json);
     target_unref(&op->endpoint->target);
     free(op);
 }
 
-static void store_endpoint(struct endpoint *e, store_done *done, void *arg)
-{
-    json_t *stored = endpoint_stored(e, e->owner->spec.vault);
-
-    store_put(e->owner->spec.store, "webhooks", e->target.id, stored, done, arg);
-    json_decref(stored);
-}
-
-static void on_stored(void *arg, enum mh_err err)
-{
-    struct endpoint *e = arg;
-
-    if (err != MH_OK)
-        LOG_WARN("webhook_not_stored", "webhook=%s error=%s", e->target.id, err_code(err));
-    target_unref(&e->target);
-}
-
-void endpoints_store(struct endpoint *e)
-{
-    if (e->deleting || e->target.retired)   /* storing it would bring it back */
-        return;
-    e->unsaved = e->changing;
-    if (e->changing)
-        return;
-    target_ref(&e->target);
-    store_endpoint(e, on_stored, e);
-}
-
-static void on_created(void *arg, enum mh_err err)
+static void on_created(void *arg, int64_t revision)
 {
     struct op       *op = arg;
     struct endpoint *e = op->endpoint;
-    json_t          *answer = NULL;
 
-    if (err == MH_OK) {
-        if (map_get(&e->owner->all, e->target.id) == NULL) {    /* else heard of meanwhile */
-            target_ref(&e->target);         /* the registry's own */
-            begin_serving(e);
-        }
-        answer = endpoint_describe(e);
-        json_put(answer, "secret", json_string(e->keys.secret[0].text));
-    }
+    op->revision = e->revision = revision;
+    if (map_get(&e->owner->all, e->target.id) != NULL)      /* heard of already */
+        return;
+    target_ref(&e->target);                 /* the registry's own */
+    begin_serving(e);
+}
+
+static void on_create_done(void *arg, enum mh_err err)
+{
+    struct op *op = arg;
+    json_t    *answer = err == MH_OK ? endpoint_describe(op->endpoint) : NULL;
+
+    if (answer != NULL)
+        json_put(answer, "secret", json_string(op->endpoint->keys.secret[0].text));
     op_end(op, err, answer);
+}
+
+static void store_new_one(struct endpoint *e, struct op *op)
+{
+    json_t *stored = endpoint_stored(e, e->owner->spec.vault);
+
+    store_write(e->owner->spec.store, &(struct store_write){
+        .kind = "webhooks", .id = e->target.id, .value = stored, .based_on = STORE_ANY,
+        .written = on_created, .done = on_create_done, .arg = op });
+    json_decref(stored);
 }
 
 void endpoints_create(struct endpoints *es, const char *org, json_t *merged, endpoints_done *done,
@@ -339,102 +324,7 @@ void endpoints_create(struct endpoints *es, const char *org, json_t *merged, end
     keyring_set_ed25519(&e->keys, json_bool_of(merged, "ed25519", false));
     struct op *op = op_new(e, done, arg);
     target_unref(&e->target);               /* from here on the operation holds it */
-    store_endpoint(e, on_created, op);
-}
-
-/* A change is in Redis, or is not; what came up meanwhile is written over it. */
-static void end_change(struct endpoint *e)
-{
-    e->changing = false;
-    if (e->unsaved)
-        endpoints_store(e);
-    e->unsaved = false;
-}
-
-static bool same_text(const json_t *a, const json_t *b, const char *key)
-{
-    return strcmp(json_text_of(a, key, ""), json_text_of(b, key, "")) == 0;
-}
-
-static void take_over(struct endpoint *e, json_t *json, const struct keyring *keys, bool anew)
-{
-    bool renewed = anew || !e->active || !same_text(e->json, json, "url");
-
-    json_incref(json);
-    json_decref(e->json);
-    e->json = json;
-    e->keys = *keys;
-    endpoint_apply(e, &e->owner->spec.most);
-    if (renewed && e->active)
-        life_renew(e);
-    else
-        life_update(e);
-}
-
-static void on_changed(void *arg, enum mh_err err)
-{
-    struct op       *op = arg;
-    struct endpoint *e = op->endpoint;
-    json_t          *answer = NULL;
-
-    if (err == MH_OK && !e->target.retired)
-        take_over(e, op->merged, &op->keys, op->anew);
-    end_change(e);
-    if (err == MH_OK)
-        answer = endpoint_describe(e);
-    if (err == MH_OK && op->rotated)
-        json_put(answer, "secret", json_string(op->keys.secret[0].text));
-    op_end(op, err, answer);
-}
-
-/* Stores what the operation is to make of the endpoint; memory has it when Redis has. */
-static void change(struct op *op)
-{
-    struct endpoint *e = op->endpoint;
-    struct keyring   keys = e->keys;
-    json_t          *json = e->json;
-
-    e->changing = true;
-    e->keys = op->keys;
-    e->json = op->merged;
-    store_endpoint(e, on_changed, op);
-    e->keys = keys;
-    e->json = json;
-    keyring_wipe(&keys);
-}
-
-void endpoints_update(struct endpoints *es, struct endpoint *e, json_t *merged, bool anew,
-                      endpoints_done *done, void *arg)
-{
-    (void)es;
-    if (e->changing) {
-        json_decref(merged);
-        done(arg, MH_CONFLICT, NULL);
-        return;
-    }
-    struct op *op = op_new(e, done, arg);
-    op->merged = merged;
-    op->keys = e->keys;
-    op->anew = anew;
-    keyring_set_ed25519(&op->keys, json_bool_of(merged, "ed25519", false));
-    change(op);
-}
-
-void endpoints_rotate(struct endpoint *e, int64_t overlap_ms, endpoints_done *done, void *arg)
-{
-    struct keyring keys = e->keys;
-
-    enum mh_err err = e->changing ? MH_CONFLICT : keyring_rotate(&keys, overlap_ms, clock_now_ms());
-    if (err != MH_OK) {
-        done(arg, err, NULL);
-    } else {
-        struct op *op = op_new(e, done, arg);
-        op->merged = json_incref(e->json);
-        op->keys = keys;
-        op->rotated = true;
-        change(op);
-    }
-    keyring_wipe(&keys);
+    store_new_one(e, op);
 }
 
 static void on_deleted(void *arg, enum mh_err err)
@@ -443,7 +333,7 @@ static void on_deleted(void *arg, enum mh_err err)
     struct endpoint *e = op->endpoint;
 
     e->deleting = false;
-    if (err == MH_OK && map_remove(&e->owner->all, e->target.id) != NULL) {
+    if (err == MH_OK && !e->target.retired && map_remove(&e->owner->all, e->target.id) != NULL) {
         share_forget(e);
         end_serving(e);
     }
@@ -456,10 +346,34 @@ void endpoints_delete(struct endpoints *es, struct endpoint *e, endpoints_done *
     store_remove(es->spec.store, "webhooks", e->target.id, on_deleted, op_new(e, done, arg));
 }
 
+/* ---- What it becomes ---------------------------------------------------------------------------- */
+
+static bool same_text(const json_t *a, const json_t *b, const char *key)
+{
+    return strcmp(json_text_of(a, key, ""), json_text_of(b, key, "")) == 0;
+}
+
+void endpoints_take_over(struct endpoint *e, json_t *json, const struct keyring *keys, bool anew,
+                         int64_t revision)
+{
+    bool renewed = anew || !e->active || !same_text(e->json, json, "url");
+
+    json_incref(json);
+    json_decref(e->json);
+    e->json = json;
+    e->keys = *keys;
+    e->revision = revision;
+    endpoint_apply(e, &e->owner->spec.most);
+    if (renewed && e->active)
+        life_renew(e);
+    else
+        life_update(e);
+}
+
 /* ---- What other engines do -------------------------------------------------------------------- */
 
 /* How an endpoint fares is told apart (share.h). */
-static void hear_update(struct endpoint *e, const json_t *stored)
+static void hear_update(struct endpoint *e, const json_t *stored, int64_t revision)
 {
     struct keyring keys;
     json_t        *json;
@@ -468,37 +382,37 @@ static void hear_update(struct endpoint *e, const json_t *stored)
         return;
     if (json_equal(e->json, json)) {
         e->keys = keys;
+        e->revision = revision;
     } else {
         LOG_INFO("webhook_changed_elsewhere", "webhook=%s", e->target.id);
-        take_over(e, json, &keys, false);
+        endpoints_take_over(e, json, &keys, false, revision);
     }
     json_decref(json);
     keyring_wipe(&keys);
 }
 
-bool endpoints_heard(void *arg, const char *id, const json_t *stored)
+bool endpoints_heard(void *arg, const char *id, const json_t *stored, int64_t revision)
 {
     struct endpoints *es = arg;
     struct endpoint  *e = map_get(&es->all, id);
 
-    if (e != NULL && e->changing)
-        return false;
     if (stored == NULL && e != NULL) {
         map_remove(&es->all, id);
         end_serving(e);
     } else if (stored != NULL && e != NULL) {
-        hear_update(e, stored);
+        hear_update(e, stored, revision);
     } else if (stored != NULL) {
-        load_one(es, id, stored);
+        load_one(es, id, stored, revision);
     }
     return true;
 }
 
-bool endpoints_heard_gate(void *arg, const char *id, const json_t *stored)
+bool endpoints_heard_gate(void *arg, const char *id, const json_t *stored, int64_t revision)
 {
     struct endpoints *es = arg;
     struct endpoint  *e = map_get(&es->all, id);
 
+    (void)revision;
     if (e != NULL)
         share_hear(e, stored);
     return true;

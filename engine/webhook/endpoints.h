@@ -24,18 +24,24 @@ store_heard       endpoints_heard;          /* of "webhooks", with the endpoints
 store_heard       endpoints_heard_gate;     /* of "gates", the same */
 const struct endpoints_spec *endpoints_spec(const struct endpoints *es);
 
-/* `answer` (borrowed) on MH_OK; else NULL. */
-typedef void endpoints_done(void *arg, enum mh_err err, json_t *answer);
+/* All borrowed. `json` and `revision` on MH_OK, `fault` on MH_UNPROCESSABLE. */
+struct endpoints_answer { json_t *json; int64_t revision; const struct json_fault *fault; };
+typedef void endpoints_done(void *arg, enum mh_err err, const struct endpoints_answer *answer);
 
 /* `merged` (taken) went through endpoint_check(). The answer has the secret. */
 void endpoints_create(struct endpoints *es, const char *org, json_t *merged, endpoints_done *done,
                       void *arg);
-/* `anew`: the operator says that the endpoint is well, whatever it was. MH_CONFLICT while
- * another change of it is under way: the later one would undo the earlier. */
-void endpoints_update(struct endpoints *es, struct endpoint *e, json_t *merged, bool anew,
-                      endpoints_done *done, void *arg);
-/* A new secret, shown in the answer; the older ones live for `overlap_ms` more. MH_CONFLICT as
- * above, and where KEYRING_SECRETS live already. */
+
+/* Changes of one endpoint are made one after the other, each of what the one before left, also
+ * where another engine made that. MH_UNPROCESSABLE; MH_NOT_FOUND: it was deleted meanwhile;
+ * MH_BUSY: too many wait; MH_CONFLICT: other engines were faster, again and again. */
+enum { ENDPOINTS_ANY = 0 };
+/* `only_if`: MH_PRECONDITION if it is another revision. With "active":true in `given` the
+ * operator says that the endpoint is well, whatever it was. */
+void endpoints_update(struct endpoint *e, const json_t *given, int64_t only_if, endpoints_done *done,
+                      void *arg);
+/* A new secret, shown in the answer; the older ones live for `overlap_ms` more. MH_CONFLICT
+ * also where KEYRING_SECRETS live already. */
 void endpoints_rotate(struct endpoint *e, int64_t overlap_ms, endpoints_done *done, void *arg);
 void endpoints_delete(struct endpoints *es, struct endpoint *e, endpoints_done *done, void *arg);
 
@@ -47,8 +53,8 @@ json_t *endpoints_describe(const struct endpoints *es, const char *org);
 /* NULL if there is none of this id in this org (NULL: any). */
 struct endpoint *endpoints_find(const struct endpoints *es, const char *org, const char *id);
 
-/* Writes down what the engine itself learned of it; with an operator's change, if one is
- * under way. A loss is logged. */
+/* Writes down what the engine itself learned of it, in line with operators' changes. A loss
+ * is logged. */
 void endpoints_store(struct endpoint *e);
 
 struct endpoints_counts { uint64_t opened, disabled, recovered; };   /* circuits, endpoints */
