@@ -20,6 +20,16 @@ export function spawnRedis(args, env = {}) {
   return child;
 }
 
+// Certificates (made by lib/certificates.mjs in `dir`) as redis-server and redis-cli take them.
+export const tlsOf = (dir) => ({
+  server: ['--tls-cert-file', `${dir}/good.pem`, '--tls-key-file', `${dir}/good.key`,
+           '--tls-ca-cert-file', `${dir}/ca.pem`, '--tls-auth-clients', 'no',
+           '--tls-replication', 'yes', '--tls-cluster', 'yes'],
+  cli: ['--tls', '--cacert', `${dir}/ca.pem`],
+});
+
+export const portOf = (port, tls) => tls ? ['--port', '0', '--tls-port', port] : ['--port', port];
+
 export class Redis {
   password = 'open-sesame-42';
   dir = folder('mh-redis-');
@@ -27,25 +37,29 @@ export class Redis {
   #flags;
   #env;
 
-  constructor(flags = [], env = {}) {
+  #tls;
+
+  // `tls`: see tlsOf(); without it, plain.
+  constructor(flags = [], env = {}, tls = undefined) {
     this.#flags = flags;
     this.#env = env;
+    this.#tls = tls;
   }
 
   get name() { return `127.0.0.1:${this.port}`; }
 
   async reserve() {
     this.port ??= await freePort();
-    this.url = `redis://:${this.password}@127.0.0.1:${this.port}`;
+    this.url = `${this.#tls ? 'rediss' : 'redis'}://:${this.password}@127.0.0.1:${this.port}`;
     return this;
   }
 
   // Runs from now on, and perhaps answers not yet. `flags`: for this time only.
   async launch(flags = []) {
     await this.reserve();
-    this.#child = spawnRedis(['--port', this.port, '--bind', '127.0.0.1', '--dir', this.dir,
+    this.#child = spawnRedis([...portOf(this.port, this.#tls), '--bind', '127.0.0.1', '--dir', this.dir,
       '--requirepass', this.password, '--appendonly', 'yes', '--appendfsync', 'always', '--save', '',
-      ...this.#flags, ...flags], this.#env);
+      ...this.#flags, ...flags, ...this.#tls?.server ?? []], this.#env);
   }
 
   async start() {
@@ -69,7 +83,7 @@ export class Redis {
   thaw() { this.#child.kill('SIGCONT'); }
 
   async cli(...args) {
-    const { stdout } = await run('redis-cli', ['-p', this.port, '-a', this.password, '--no-auth-warning', ...args],
+    const { stdout } = await run('redis-cli', ['-p', this.port, ...this.#tls?.cli ?? [], '-a', this.password, '--no-auth-warning', ...args],
                                  { timeout: 5000 });
     return stdout.trim();
   }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { folder } from './engine.mjs';
 import { freePort } from './port.mjs';
-import { Redis, spawnRedis } from './redis.mjs';
+import { portOf, Redis, spawnRedis } from './redis.mjs';
 import { eventually, within } from './wait.mjs';
 
 const run = promisify(execFile);
@@ -18,11 +18,15 @@ const CLUSTER_MAKING_MS = 40_000;
 
 class Sentinel {
   #child;
+  #tls;
+
+  constructor(tls) { this.#tls = tls; }
 
   async start(master, quorum) {
     const file = join(folder('mh-sentinel-'), 'sentinel.conf');
     this.port = await freePort();
-    writeFileSync(file, [`port ${this.port}`, 'bind 127.0.0.1',
+    const flags = [...portOf(this.port, this.#tls), ...this.#tls?.server ?? []].join(' ');
+    writeFileSync(file, [...flags.split(/ ?--/).filter(Boolean), 'bind 127.0.0.1',
       `sentinel monitor mymaster 127.0.0.1 ${master.port} ${quorum}`,
       `sentinel auth-pass mymaster ${master.password}`,
       'sentinel down-after-milliseconds mymaster 1000',
@@ -40,19 +44,22 @@ class Sentinel {
   }
 
   async cli(...args) {
-    return (await run('redis-cli', ['-p', this.port, ...args], { timeout: 5000 })).stdout.trim();
+    return (await run('redis-cli', ['-p', this.port, ...this.#tls?.cli ?? [], ...args],
+                       { timeout: 5000 })).stdout.trim();
   }
 }
 
-// A master, two replicas, three sentinels.
+// A master, two replicas, three sentinels. `tls`: redis.mjs's tlsOf().
 export class Watched {
+  constructor(tls = undefined) { this.tls = tls; }
+
   async start() {
-    this.master = await new Redis(REPLICA).start();
+    this.master = await new Redis(REPLICA, {}, this.tls).start();
     const flags = [...REPLICA, '--replicaof', '127.0.0.1', String(this.master.port)];
-    this.replicas = await Promise.all([0, 1].map(() => new Redis(flags).start()));
+    this.replicas = await Promise.all([0, 1].map(() => new Redis(flags, {}, this.tls).start()));
     await eventually(async () => (await this.master.cli('info', 'replication'))
       .match(/state=online/g)?.length === 2, 'two replicas that are in step');
-    this.sentinels = await Promise.all([0, 1, 2].map(() => new Sentinel().start(this.master, 2)));
+    this.sentinels = await Promise.all([0, 1, 2].map(() => new Sentinel(this.tls).start(this.master, 2)));
     await eventually(async () => (await Promise.all(this.sentinels.map((s) =>
       s.cli('sentinel', 'ckquorum', 'mymaster').catch(() => '')))).every((t) => t.startsWith('OK 3')),
     'three sentinels that know each other');
@@ -64,7 +71,7 @@ export class Watched {
 
   get url() {
     const hosts = this.sentinels.map((s) => `127.0.0.1:${s.port}`).join(',');
-    return `redis+sentinel://:${PASSWORD}@${hosts}/mymaster`;
+    return `${this.tls ? 'rediss' : 'redis'}+sentinel://:${PASSWORD}@${hosts}/mymaster`;
   }
 
   // What a sentinel that lives says, once it is another server than `not`.
@@ -86,11 +93,14 @@ export class Watched {
 
 // Three masters with a replica each. One that is lost does not stop the others.
 export class Cluster {
+  constructor(tls = undefined) { this.tls = tls; }
+
   async start() {
     this.nodes = [];
     for (let i = 0; i < 6; i++)
       this.nodes.push(await new Redis([...REPLICA, '--cluster-enabled', 'yes', '--cluster-port',
-        String(await freePort()), '--cluster-node-timeout', '1500', '--cluster-require-full-coverage', 'no']).start());
+        String(await freePort()), '--cluster-node-timeout', '1500', '--cluster-require-full-coverage', 'no'],
+        {}, this.tls).start());
     await this.manage('create', ...this.nodes.map((n) => n.name), '--cluster-replicas', '1', '--cluster-yes');
     await eventually(async () => (await Promise.all(this.nodes.map((n) => n.cli('cluster', 'info'))))
       .every((t) => t.includes('cluster_state:ok')), 'a cluster that is whole');
@@ -101,12 +111,12 @@ export class Cluster {
 
   // redis-cli --cluster ...
   async manage(...args) {
-    return (await run('redis-cli', ['-a', PASSWORD, '--no-auth-warning', '--cluster', ...args],
+    return (await run('redis-cli', [...this.tls?.cli ?? [], '-a', PASSWORD, '--no-auth-warning', '--cluster', ...args],
       { timeout: CLUSTER_MAKING_MS })).stdout;
   }
 
   get url() {
-    return `redis+cluster://:${PASSWORD}@${this.nodes.map((n) => n.name).join(',')}`;
+    return `${this.tls ? 'rediss' : 'redis'}+cluster://:${PASSWORD}@${this.nodes.map((n) => n.name).join(',')}`;
   }
 
   // The node that has the slot of `key` now, as the nodes that run see it.
