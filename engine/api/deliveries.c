@@ -1,6 +1,9 @@
 /* deliveries.c - one delivery, its retry, and pages of a target's deliveries. */
 #include "api/deliveries.h"
 
+#include "base/clock.h"
+#include "base/util.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -86,4 +89,44 @@ void deliveries_page(struct api_call *c, const char *org, const char *target_id)
 
     queue_read_log(queues_of(c->api->queues, org), org, target_id,
                    http_request_query(c->http, "cursor"), limit, on_page, c);
+}
+
+/* ---- Of all targets -------------------------------------------------------------------------- */
+
+static bool is_status(const char *text)
+{
+    static const char *const all[] = { "pending", "delivering", "retrying", "delivered", "dead",
+                                       "cancelled" };
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        if (strcmp(all[i], text) == 0)
+            return true;
+    return false;
+}
+
+static void on_list(void *arg, enum mh_err err, json_t *list)
+{
+    struct api_call *c = arg;
+
+    if (err == MH_OK)
+        api_answer(c, 200, json_incref(list));
+    else
+        api_problem(c, err, err == MH_INVALID ? "cursor: is not the `next` of a page" : NULL);
+}
+
+void deliveries_list(struct api_call *c)
+{
+    struct queue_deliveries_query query = { .org = c->org };
+
+    if (api_query_time(c, "since", 0, &query.since_ms) != MH_OK ||
+        api_query_time(c, "until", CLOCK_END_MS, &query.until_ms) != MH_OK)
+        return;
+    query.type = http_request_query(c->http, "event");
+    query.status = http_request_query(c->http, "status");
+    query.after = http_request_query(c->http, "cursor");
+    query.limit = (size_t)api_query_int(c, "limit", 50, 1, 200);
+    if (query.status == NULL || is_status(query.status))
+        queue_read_deliveries(queues_of(c->api->queues, c->org), &query, on_list, c);
+    else
+        api_problem(c, MH_UNPROCESSABLE, "status: must be pending, delivering, retrying, delivered, "
+                    "dead or cancelled");
 }

@@ -25,8 +25,8 @@ const struct route routes[] = {
     { "POST", "/api/events/batch", "events:write", events_batch, BODY_RAW, ANY, 200,
       "Accept up to 1000 events: a JSON array or NDJSON; an outcome per item", NULL },
     { "GET", "/api/events", "events:read", events_list, BODY_NONE, ANY, 200,
-      "Events of an org, newest first", PAGE "; event: only this type (a page may then hold fewer); "
-      WINDOW },
+      "Events of an org, newest first", PAGE "; event: only this type (a page holds fewer where many others "
+      "are between them: go on with next); " WINDOW },
     { "GET", "/api/events/{id}", "events:read", events_get, BODY_NONE, ANY, 200,
       "An event and the story of its deliveries; and who did not get it, and why, by today's "
       "configuration", ORG },
@@ -61,6 +61,11 @@ const struct route routes[] = {
       "How far a replay is", ORG },
     { "DELETE", "/api/replays/{id}", "webhooks:write", replays_delete, BODY_NONE, ANY, 200,
       "Cancel a replay; what it enqueued is delivered", ORG },
+    { "GET", "/api/deliveries", "events:read", deliveries_list, BODY_NONE, ANY, 200,
+      "Deliveries of an org to all of its targets, those of the newest event first", PAGE "; status: only "
+      "these: pending delivering retrying delivered dead cancelled (a page holds fewer where many others "
+      "are between them: go on with next); event: only of this type; since: of events accepted then or "
+      "later (RFC 3339); until: of events accepted before" },
     { "GET", "/api/deliveries/{id}", "events:read", deliveries_get, BODY_NONE, ANY, 200,
       "A delivery: each attempt, what came back, what comes next", ORG },
     { "POST", "/api/deliveries/{id}/retry", "webhooks:write", deliveries_retry, BODY_NONE, ANY, 202,

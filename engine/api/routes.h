@@ -41,7 +41,8 @@ void webhooks_test(struct api_call *c);
 void webhooks_rotate(struct api_call *c);
 void webhooks_filter_test(struct api_call *c);      /* filter_test.c */
 void webhooks_deliveries(struct api_call *c);
-void deliveries_get(struct api_call *c);            /* deliveries.c */
+void deliveries_list(struct api_call *c);           /* deliveries.c */
+void deliveries_get(struct api_call *c);
 void deliveries_retry(struct api_call *c);
 void webhooks_replay(struct api_call *c);           /* replays.c */
 void plugins_replay(struct api_call *c);

@@ -144,16 +144,28 @@ typedef void queue_read_done(void *arg, enum mh_err err, json_t *value);
 void queue_read_event(struct queue *q, const char *org, const char *event_id,
                       queue_read_done *done, void *arg);
 /* {"items":[{"id","event","timestamp","org_id","deliveries": how many}, newest first],
- * "next":cursor|null}. MH_INVALID: a cursor that is none. */
+ * "next":cursor|null}. MH_INVALID: a cursor that is none. A page is full unless nothing more is
+ * there, or so many others were passed over that the rest is for the next one. */
 struct queue_events_query {
     const char *org;
-    const char *type;                       /* only these; NULL: all. A page may hold fewer then */
+    const char *type;                       /* only these; NULL: all */
     int64_t     since_ms, until_ms;         /* since is taken in, until left out */
     const char *after;                      /* a cursor, or NULL */
     size_t      limit;
 };
 void queue_read_events(struct queue *q, const struct queue_events_query *query,
                        queue_read_done *done, void *arg);
+/* {"items":[records, those of the newest event first],"next":cursor|null}, of all targets of an
+ * org; the rest as above. since and until are about the event. */
+struct queue_deliveries_query {
+    const char *org;
+    const char *type, *status;              /* only these; NULL: all */
+    int64_t     since_ms, until_ms;
+    const char *after;
+    size_t      limit;
+};
+void queue_read_deliveries(struct queue *q, const struct queue_deliveries_query *query,
+                           queue_read_done *done, void *arg);
 /* The record; MH_NOT_FOUND. */
 void queue_read_delivery(struct queue *q, const char *key, queue_read_done *done, void *arg);
 /* {"items":[records, newest first],"next":cursor|null}; `after`: a cursor or NULL. */

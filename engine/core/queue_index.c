@@ -87,7 +87,19 @@ bool page_has_more(const redisReply *reply)
 
 /* ---- For REST ----------------------------------------------------------------------------- */
 
-struct listing { queue_read_done *done; void *arg; char type[EVENT_TYPE_BYTES]; };
+/* MAX_PAGES: of the index, for one page of a type of which there are few. */
+enum { MAX_PAGES = 25, LOOK_EVENTS = 200 };
+
+struct listing {
+    struct queue    *q;
+    queue_read_done *done;
+    void            *arg;
+    char             type[EVENT_TYPE_BYTES], org[EVENT_ORG_BYTES];
+    struct page      page;                  /* the one that is asked for */
+    size_t           limit;
+    unsigned         pages;
+    json_t          *items;
+};
 
 static json_t *summary_of(const redisReply *stored, const char *type)
 {
@@ -109,45 +121,58 @@ static json_t *summary_of(const redisReply *stored, const char *type)
     return summary;
 }
 
-static json_t *list_of(const redisReply *reply, const char *type)
+static void listing_end(struct listing *l, enum mh_err err, const struct place *next)
 {
-    json_t           *items = json_array();
-    struct page_entry entry = { .stored = NULL };
-    char              next[PLACE_BYTES] = "";
+    char    text[PLACE_BYTES] = "";
+    json_t *list;
 
-    for (size_t i = 0; page_entry(reply, i, &entry); i++) {
-        json_t *summary = summary_of(entry.stored, type);
-        if (summary != NULL)
-            json_array_append_new(items, summary);
-    }
-    if (page_has_more(reply))
-        place_text(&entry.place, next);
-    return json_pack("{s:o, s:o}", "items", items, "next", next[0] ? json_string(next) : json_null());
+    if (next != NULL)
+        place_text(next, text);
+    list = json_pack("{s:O, s:s?}", "items", l->items, "next", text[0] ? text : NULL);
+    l->done(l->arg, err == MH_IO ? MH_UNAVAILABLE : err, err == MH_OK ? list : NULL);
+    json_decref(list);
+    json_decref(l->items);
+    free(l);
 }
 
 static void on_page(void *arg, enum mh_err err, const redisReply *reply)
 {
-    struct listing *l = arg;
-    json_t         *list = err == MH_OK ? list_of(reply, l->type) : NULL;
+    struct listing   *l = arg;
+    struct page_entry entry = { .stored = NULL }, behind;
+    bool              more = err == MH_OK && page_has_more(reply);
 
-    l->done(l->arg, err == MH_IO ? MH_UNAVAILABLE : err, list);
-    json_decref(list);
-    free(l);
+    for (size_t i = 0; err == MH_OK && page_entry(reply, i, &entry); i++) {
+        json_t *summary = summary_of(entry.stored, l->type);
+        if (summary != NULL)
+            json_array_append_new(l->items, summary);
+        if (json_array_size(l->items) == l->limit) {
+            more = more || page_entry(reply, i + 1, &behind);
+            break;
+        }
+    }
+    bool full = json_array_size(l->items) == l->limit || ++l->pages == MAX_PAGES;
+    if (err != MH_OK || !more || full) {
+        listing_end(l, err, more ? &entry.place : NULL);
+        return;
+    }
+    l->page.after = entry.place;
+    queue_page(l->q, &l->page, on_page, l);
 }
 
 void queue_read_events(struct queue *q, const struct queue_events_query *query,
                        queue_read_done *done, void *arg)
 {
-    struct page page = { .org = query->org, .since_ms = query->since_ms,
-                         .until_ms = query->until_ms, .most = query->limit };
-
-    if (place_parse(query->after ? query->after : "", &page.after) != MH_OK) {
-        done(arg, MH_INVALID, NULL);
-        return;
-    }
     struct listing *l = mem_alloc(sizeof *l);
 
-    *l = (struct listing){ .done = done, .arg = arg };
+    *l = (struct listing){ .q = q, .done = done, .arg = arg, .limit = query->limit,
+                           .items = json_array() };
     snprintf(l->type, sizeof l->type, "%s", query->type ? query->type : "");
-    queue_page(q, &page, on_page, l);
+    snprintf(l->org, sizeof l->org, "%s", query->org);
+    l->page = (struct page){ .org = l->org, .since_ms = query->since_ms, .until_ms = query->until_ms,
+                             .most = query->type ? LOOK_EVENTS : query->limit };
+    enum mh_err err = place_parse(query->after ? query->after : "", &l->page.after);
+    if (err != MH_OK)
+        listing_end(l, err, NULL);
+    else
+        queue_page(q, &l->page, on_page, l);
 }

@@ -81,11 +81,15 @@ MH_MUST_USE enum mh_err queue_split_event(const redisReply *reply, struct stored
 /* A delivery's record, which the caller owns; NULL: there is none that can be read. */
 json_t *queue_parse_record(const redisReply *reply);
 
+/* What REST shows of a delivery: what its key tells, what is stored (nil: nothing), and what memory
+ * knows better. The caller owns it. */
+json_t *queue_record(struct queue *q, const char *key, const redisReply *stored);
+
 /* ---- The index (queue_index.c) ------------------------------------------------------ */
 
 /* The place of an event in its org's index (I8); id "" stands before the first. As text
  * it is "<ms>.<id>", and "" before the first. */
-struct place { int64_t ms; char id[MH_ID_BYTES]; };
+struct place { int64_t ms; char id[MH_ID_BYTES + 1]; };
 
 enum { PLACE_BYTES = MH_ID_BYTES + 24 };
 void place_text(const struct place *p, char out[PLACE_BYTES]);

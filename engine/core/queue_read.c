@@ -94,6 +94,15 @@ static json_t *whole_record(struct queue *q, const char *key, json_t *stored)
     return record;
 }
 
+json_t *queue_record(struct queue *q, const char *key, const redisReply *text)
+{
+    json_t *stored = queue_parse_record(text);
+    json_t *record = whole_record(q, key, stored);
+
+    json_decref(stored);
+    return record;
+}
+
 /* The type that a record without attempts cannot know; of a story, not of a log. */
 static void add_type(const struct read *r, json_t *record)
 {
