@@ -41,9 +41,10 @@
  *
  * Keys of a shard, all with the hash tag {q} and so in one slot (Q8). That is the only shard's;
  * of several, {q0}, {q1} and so on stand in its place:
- *   mh:{q}:event:<org>/<event>       first line {"accepted_ms","targets":[..],"hops"?,
- *                                    "caused_by"?}, second line the envelope; empty, until it
- *                                    is 24 h old, where it was forgotten
+ *   mh:{q}:event:<org>/<event>       first line {"accepted_ms","targets":[..],"made"?,
+ *                                    "hops"?,"caused_by"?}, second line the envelope; "made": its
+ *                                    id is moonhook's own. Empty, until it is 24 h old, where it
+ *                                    was forgotten and the id is its producer's
  *   mh:{q}:events:<org>              the index: sorted set of event ids by acceptance in ms
  *   mh:{q}:orgs, :stored, :trim      sorted set of the orgs that have an index, by when they
  *                                    were trimmed; number of events; hash of org to how many

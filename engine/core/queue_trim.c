@@ -4,8 +4,8 @@
 
 #include "base/log.h"
 
-enum { TRIM_MS = 2000, TRIM_AGAIN_MS = 20,  /* after a step that was full */
-       TRIM_ENTRIES = 500, REMEMBER_MS = 24 * 3600 * 1000 };
+enum { TRIM_MS = 2000, TRIM_AGAIN_MS = 10,  /* after a step that was full */
+       TRIM_ENTRIES = 1000, REMEMBER_MS = 24 * 3600 * 1000 };
 
 static int64_t integer_at(const redisReply *reply, size_t i)
 {

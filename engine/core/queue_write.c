@@ -168,7 +168,8 @@ static bool add_cause(struct buf *line, const struct event *e)
                                       e->caused_by) == MH_OK;
 }
 
-/* First line: when, for whom, and why. Second line: the envelope. */
+/* First line: when, for whom, and why; and that its id is of our making, which nobody repeats
+ * (Q3). Second line: the envelope. */
 static void add_event_record(struct command *c, const struct pending_accept *a)
 {
     struct buf line;
@@ -178,7 +179,8 @@ static void add_event_record(struct command *c, const struct pending_accept *a)
                          (long long)a->event->accepted_ms) == MH_OK;
     for (size_t i = 0; ok && i < a->count; i++)
         ok = buf_printf(&line, "%s\"%s\"", i ? "," : "", a->targets[i]->id) == MH_OK;
-    ok = ok && buf_puts(&line, "]") == MH_OK && add_cause(&line, a->event) &&
+    ok = ok && buf_puts(&line, a->event->own_id ? "]" : "],\"made\":true") == MH_OK &&
+         add_cause(&line, a->event) &&
          buf_puts(&line, "}\n") == MH_OK &&
          buf_append(&line, a->event->envelope, a->event->envelope_bytes) == MH_OK;
     if (!ok)

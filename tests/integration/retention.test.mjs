@@ -68,6 +68,23 @@ test('the id of an event that went is still known to be a repeat (Q3)', async ()
   assert.equal((await listed('again')).length, 10);
 });
 
+test('an id that moonhook gave, and nobody can repeat, leaves nothing behind', async () => {
+  const body = JSON.stringify(Array.from({ length: 30 }, (_, n) => ({ event: 'alert', org_id: 'made', data: { n } })));
+  await engine.ok(200, engine.send('POST', '/api/events/batch', { body }));
+  await trimmed('made', 10);
+  assert.equal((await keys('mh:{q}:event:made/*')).length, 10);
+});
+
+test('an event of very many targets goes with the deliveries to all of them', async () => {
+  const TARGETS = 150;                              // their names are more than trim.lua reads at first
+  for (let n = 0; n < TARGETS; n++) await engine.webhook(receiver.url, { org_id: 'wide' });
+  await send('wide', 12);
+  await receiver.got(12 * TARGETS);
+  await engine.idle();
+  await trimmed('wide', 10);
+  assert.equal((await keys('mh:{q}:delivery:wide/*')).length, 10 * TARGETS);
+});
+
 test('an event whose delivery is under way or due stays, however many there are (I10)', async () => {
   let open;
   const gate = new Promise((resolve) => { open = () => resolve({}); });
@@ -113,7 +130,7 @@ test('dead letters beyond their number are counted no more', async () => {
 
 test('sizes and the memory of Redis are in /metrics', async () => {
   await send('sizes', 5);
-  const orgs = ['many', 'again', 'slow', 'marker', 'old', 'dying', 'sizes'];
+  const orgs = ['many', 'again', 'made', 'wide', 'slow', 'marker', 'old', 'dying', 'sizes'];
   await eventually(async () => {
     const lists = await Promise.all(orgs.map(listed));
     return await engine.metric('moonhook_events_stored') === lists.flat().length;

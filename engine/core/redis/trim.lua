@@ -10,7 +10,8 @@
 -- Redis uses, its limit or 0 }.
 -- Indexes, events, records, logs and own sets are keys that KEYS does not list; they share
 -- the hash tag. The hash "trim" says how many at the head of an org's index were left, so
--- that however many have to stay, those behind them are reached.
+-- that however many have to stay, those behind them are reached. Redis is asked once for many
+-- events: forgetting must be faster than accepting, or a steady load outgrows any bound (Q6).
 
 local prefix, keep_ms, keep_events = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local keep_dead, budget, remember_ms = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -22,57 +23,95 @@ local removed, more = 0, 0
 
 local function in_chunks(list, visit)
   for from = 1, #list, CHUNK do
-    local chunk = { unpack(list, from, math.min(from + CHUNK - 1, #list)) }
-    if visit(chunk) then return true end
+    visit({ unpack(list, from, math.min(from + CHUNK - 1, #list)) }, from - 1)
   end
-  return false
 end
 
-local function has_not_ended(deliveries)
-  return in_chunks(deliveries, function(chunk)
-    for _, score in ipairs(redis.call('ZMSCORE', KEYS[1], unpack(chunk))) do
-      if score then return true end
+local function append(list, more_of_it)
+  for _, one in ipairs(more_of_it) do list[#list + 1] = one end
+end
+
+-- The first line is all that is wanted of an event that may be large.
+local HEAD_BYTES = 4096
+local function head_of(key)
+  local head = redis.call('GETRANGE', key, 0, HEAD_BYTES - 1)
+  if head ~= '' and not head:find('\n', 1, true) then head = redis.call('GET', key) end
+  return head:match('^[^\n]*')
+end
+
+local function read(org, id, accepted_ms)
+  local key = prefix .. 'event:' .. org .. '/' .. id
+  local head, event = head_of(key), { id = id, key = key, accepted_ms = accepted_ms }
+  event.stored = head ~= ''
+  event.made = head:find('"made":true', 1, true) ~= nil
+  event.targets, event.deliveries = {}, {}
+  local list = head:match('"targets":%[([^%]]*)%]') or ''
+  for target in list:gmatch('"([^"]*)"') do
+    event.targets[#event.targets + 1] = target
+    event.deliveries[#event.deliveries + 1] = org .. '/' .. id .. '~' .. target
+  end
+  return event
+end
+
+-- As many as the budget lets in, one at least.
+local function read_some(org, entries)
+  local events, at = {}, 1
+  while at < #entries and budget > 0 do
+    local event = read(org, entries[at], tonumber(entries[at + 1]))
+    budget = budget - 1 - #event.targets
+    events[#events + 1] = event
+    at = at + 2
+  end
+  return events
+end
+
+-- Says of each event whether it stays: one of its deliveries is due or owned.
+local function judge(events)
+  local all, event_of = {}, {}
+  for _, event in ipairs(events) do
+    for _, delivery in ipairs(event.deliveries) do
+      all[#all + 1] = delivery
+      event_of[#all] = event
+    end
+  end
+  in_chunks(all, function(chunk, before)
+    for i, score in ipairs(redis.call('ZMSCORE', KEYS[1], unpack(chunk))) do
+      if score then event_of[before + i].stays = true end
     end
     for _, engine in ipairs(engines) do
-      for _, held in ipairs(redis.call('SMISMEMBER', prefix .. 'own:' .. engine, unpack(chunk))) do
-        if held == 1 then return true end
+      for i, held in ipairs(redis.call('SMISMEMBER', prefix .. 'own:' .. engine, unpack(chunk))) do
+        if held == 1 then event_of[before + i].stays = true end
       end
     end
   end)
 end
 
-local function forget_deliveries(org, targets, deliveries)
-  for i, delivery in ipairs(deliveries) do
-    redis.call('DEL', prefix .. 'delivery:' .. delivery)
-    redis.call('ZREM', prefix .. 'log:' .. org .. '/' .. targets[i], delivery)
-  end
-  in_chunks(deliveries, function(chunk) redis.call('ZREM', KEYS[2], unpack(chunk)) end)
-end
-
--- Its id stays known for as long as a producer may repeat it (Q3).
-local function forget_event(key, accepted_ms)
-  if accepted_ms + remember_ms > now_ms then
-    redis.call('SET', key, '', 'PXAT', string.format('%.0f', accepted_ms + remember_ms))
-  else
-    redis.call('DEL', key)
-  end
-end
-
-local function forget(org, id, accepted_ms)
-  local key = prefix .. 'event:' .. org .. '/' .. id
-  local stored = redis.call('GET', key)
-  local targets, deliveries = {}, {}
-  local list = stored and stored:match('^[^\n]-"targets":%[([^%]]*)%]') or ''
-  for target in list:gmatch('"([^"]*)"') do
-    targets[#targets + 1] = target
-    deliveries[#deliveries + 1] = org .. '/' .. id .. '~' .. target
-  end
-  budget = budget - 1 - #targets
-  if has_not_ended(deliveries) then return false end
-  forget_deliveries(org, targets, deliveries)
-  if stored then forget_event(key, accepted_ms) end
-  redis.call('ZREM', prefix .. 'events:' .. org, id)
+-- Of an id that a producer chose this much stays, for as long as it may be repeated (Q3).
+local function remembers(event)
+  if event.made or event.accepted_ms + remember_ms <= now_ms then return false end
+  redis.call('SET', event.key, '', 'PXAT', string.format('%.0f', event.accepted_ms + remember_ms))
   return true
+end
+
+local function forget(org, events)
+  local keys, deliveries, ids, logs = {}, {}, {}, {}
+  for _, event in ipairs(events) do
+    for i, delivery in ipairs(event.deliveries) do
+      local log = prefix .. 'log:' .. org .. '/' .. event.targets[i]
+      logs[log] = logs[log] or {}
+      table.insert(logs[log], delivery)
+      keys[#keys + 1] = prefix .. 'delivery:' .. delivery
+    end
+    append(deliveries, event.deliveries)
+    ids[#ids + 1] = event.id
+    if event.stored and not remembers(event) then keys[#keys + 1] = event.key end
+  end
+  in_chunks(keys, function(chunk) redis.call('UNLINK', unpack(chunk)) end)
+  in_chunks(deliveries, function(chunk) redis.call('ZREM', KEYS[2], unpack(chunk)) end)
+  in_chunks(ids, function(chunk) redis.call('ZREM', prefix .. 'events:' .. org, unpack(chunk)) end)
+  for log, entries in pairs(logs) do
+    in_chunks(entries, function(chunk) redis.call('ZREM', log, unpack(chunk)) end)
+  end
 end
 
 local function trim(org)
@@ -84,11 +123,14 @@ local function trim(org)
   if left >= goal then left = 0 end
   local entries = goal > 0 and redis.call('ZRANGE', index, left, math.min(left + budget, goal) - 1,
                                           'WITHSCORES') or {}
-  local at, here = 1, 0
-  while at < #entries and budget > 0 do
-    if forget(org, entries[at], tonumber(entries[at + 1])) then here = here + 1 else left = left + 1 end
-    at = at + 2
+  local events, over = read_some(org, entries), {}
+  judge(events)
+  for _, event in ipairs(events) do
+    if not event.stays then over[#over + 1] = event end
   end
+  forget(org, over)
+  local here = #over
+  left = left + #events - here
   removed = removed + here
   if left + here >= goal then left = 0 else more = 1 end
   if left > 0 then redis.call('HSET', prefix .. 'trim', org, left)
