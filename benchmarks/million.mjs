@@ -1,6 +1,6 @@
 // million.mjs - memory over a million deliveries to one endpoint: of the engine, after the
 // first tenth and at the end, and of its Redis, which is told to keep 50,000 events and
-// trims while it works. Only where it is named: it takes minutes.
+// trims while it works.
 import { startEngine } from './lib/engine.mjs';
 import { EVENT } from './lib/load.mjs';
 import { memoryOf, until } from './lib/proc.mjs';
