@@ -64,6 +64,9 @@ export class Clock {
     this.#write();
   }
 
+  // Somebody sets it so far beside that of the machine.
+  setTo(ms) { this.set(ms - this.#wall_ms); }
+
   #write() {
     const file = openSync(this.#file, 'r+');
     writeSync(file, new BigInt64Array([BigInt(this.#wall_ms), BigInt(this.#mono_ms)]), 0, 16, 0);
